@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * iocore.h - the objects of iocore.ko and who owns them
+ *
+ *	core		an IOCore: a kthread that polls the rings of its queues
+ *	disk		a backend with a name, made through configfs
+ *	vm		a KVM VM that has spoken to us or has a disk
+ *	attachment	a disk in a slot of a VM, with its disk thread
+ *	queue		a ring of an attachment, polled by the disk's core
+ *
+ * A vm lives from its first control call or attach until KVM's vm_destroy
+ * callback (or module exit); it holds no reference on the struct kvm. An
+ * attachment holds a use of its disk and of the module. An enabled disk holds a
+ * use of its core.
+ *
+ * Locks, outermost first: vm->lock, core->lock, queue->cq_lock.
+ */
+#ifndef _IOCORE_H
+#define _IOCORE_H
+
+#include <linux/blkdev.h>
+#include <linux/completion.h>
+#include <linux/configfs.h>
+#include <linux/kobject.h>
+#include <linux/kref.h>
+#include <linux/kvm_host.h>
+#include <linux/llist.h>
+#include <linux/mutex.h>
+#include <linux/uio.h>
+#include <linux/xarray.h>
+
+#include <uapi/linux/iocore.h>
+#include <uapi/linux/iocore_ring.h>
+
+#include "ring/ring.h"
+#include "ring/sqe.h"
+
+struct iocore_req;
+struct iocore_disk;
+struct vhost_task;
+
+/** IOCORE_BATCH - SQEs taken from one ring in one turn of the IOCore */
+#define IOCORE_BATCH		32
+/** IOCORE_MAX_QUEUES - queues of one attachment */
+#define IOCORE_MAX_QUEUES	64
+#define IOCORE_IDLE_US_DEFAULT	50
+#define IOCORE_IDLE_US_MAX	1000000
+
+/* ---- core.c ------------------------------------------------------------ */
+
+/**
+ * struct iocore_core - an IOCore
+ * @lock:	held by the kthread for a turn; taken by others to change @queues
+ * @waiters:	threads that want @lock; the kthread lets them in
+ * @users:	enabled disks on it, under iocore_config_lock
+ * @busy_ns:	time in turns that found work; @total_ns: time since start
+ */
+struct iocore_core {
+	struct config_group group;
+	struct kobject kobj;
+	unsigned int cpu;
+	unsigned int idle_us;
+	bool enabled;
+	unsigned int users;
+
+	struct mutex lock;
+	atomic_t waiters;
+	struct list_head queues;
+	struct task_struct *task;
+	bool asleep;
+
+	u64 start_ns;
+	u64 busy_ns;
+	u64 turns;
+	u64 requests;
+	u64 sleeps;
+	atomic64_t wakeups;
+};
+
+int iocore_core_start(struct iocore_core *core);
+/* No queue may be left. */
+void iocore_core_stop(struct iocore_core *core);
+/* Any context. */
+void iocore_core_wake(struct iocore_core *core);
+u64 iocore_core_total_ns(const struct iocore_core *core);
+
+/* ---- backend.c, bdev.c, file.c ----------------------------------------- */
+
+/**
+ * struct iocore_backend_ops - how a disk does I/O
+ * @open:	fills @disk->lim and @disk->info fields from disk->file
+ * @rw:		start a read or write of req->iter; ends by iocore_req_end()
+ * @flush:	start a flush; ends by iocore_req_end()
+ */
+struct iocore_backend_ops {
+	int (*open)(struct iocore_disk *disk);
+	void (*rw)(struct iocore_req *req);
+	void (*flush)(struct iocore_req *req);
+};
+
+extern const struct iocore_backend_ops iocore_bdev_ops;
+extern const struct iocore_backend_ops iocore_file_ops;
+
+/* Per-CPU; read through iocore_disk_stats_sum(). */
+struct iocore_disk_stats {
+	u64 reads;
+	u64 writes;
+	u64 flushes;
+	u64 read_bytes;
+	u64 write_bytes;
+	u64 errors;
+};
+
+/**
+ * struct iocore_disk - a backend with a name
+ * @attachments: bindings, under iocore_config_lock
+ */
+struct iocore_disk {
+	struct config_group group;
+	struct kobject kobj;
+	char path[PATH_MAX];
+	char serial[IOCORE_SERIAL_LEN];
+	char core_name[IOCORE_NAME_LEN];
+	bool readonly;
+	bool enabled;
+	unsigned int attachments;
+
+	struct iocore_core *core;
+	const struct iocore_backend_ops *ops;
+	struct file *file;
+	struct block_device *bdev;
+	struct iocore_limits lim;
+	u32 physical_block;
+	u32 io_opt;
+	bool write_cache;
+	struct iocore_disk_stats __percpu *stats;
+	atomic_t in_flight;
+};
+
+/**
+ * iocore_disk_open() - open the backend at disk->path, fill its limits
+ * Return: 0; -ENOENT no such path, -EBUSY in use for writing, -EINVAL neither a
+ * block device nor a regular file, -EROFS, -EOPNOTSUPP a zoned device
+ */
+int iocore_disk_open(struct iocore_disk *disk);
+void iocore_disk_close(struct iocore_disk *disk);
+void iocore_disk_stats_sum(const struct iocore_disk *disk, struct iocore_disk_stats *sum);
+
+/* Serializes configfs enable, attach and detach bookkeeping; innermost but core->lock. */
+extern struct mutex iocore_config_lock;
+/* The disk by name, enabled or not; under iocore_config_lock (configfs.c). */
+struct iocore_disk *iocore_disk_find(const char *name);
+/* The enabled core by name, or the first enabled one if name is empty. */
+struct iocore_core *iocore_core_find(const char *name);
+
+/* ---- vm.c --------------------------------------------------------------- */
+
+struct iocore_attachment;
+
+/**
+ * struct iocore_vcpu - a vCPU's notification page
+ * @page: NULL once withdrawn; readers hold RCU
+ */
+struct iocore_vcpu {
+	struct kvm_vcpu *vcpu;
+	struct iocore_notify_page *page;
+	struct page *pinned;
+	gfn_t gfn;
+	u8 vector;
+	struct rcu_head rcu;
+};
+
+/* Counters of what a VM did; written with atomic64_inc(). */
+struct iocore_vm_stats {
+	atomic64_t kicks;
+	atomic64_t notifications_injected;
+	atomic64_t notifications_suppressed;
+	atomic64_t bad_control;
+	atomic64_t bad_descriptor;
+	atomic64_t bad_ring;
+};
+
+struct iocore_vm {
+	struct kvm *kvm;
+	pid_t pid;			/* tgid of the VM's process, init namespace */
+	struct kobject kobj;
+	struct hlist_node node;
+	struct mutex lock;		/* slots, vcpus, queues of the attachments */
+	struct iocore_attachment __rcu *slots[IOCORE_MAX_DISKS];
+	struct xarray vcpus;		/* struct iocore_vcpu by vcpu_id */
+	wait_queue_head_t closed;	/* an attachment has left its slot */
+	struct iocore_vm_stats stats;
+};
+
+/**
+ * struct iocore_attachment - a disk in a slot of a VM
+ * @closing:	under vm->lock; no new queue
+ * @work:	requests on their way to the disk thread
+ * @dead:	the disk thread is gone: requests end with IOCORE_S_GONE
+ */
+struct iocore_attachment {
+	struct iocore_vm *vm;
+	struct iocore_disk *disk;
+	unsigned int slot;
+	u64 epoch;
+	bool closing;
+	struct iocore_queue *queues[IOCORE_MAX_QUEUES];
+	struct vhost_task *thread;
+	struct llist_head work;
+	bool dead;
+	bool bound;
+	struct rcu_head rcu;
+};
+
+/* ---- thread.c: the disk thread ------------------------------------------ */
+
+/* In the VM's process context, under vm->lock. Idempotent. */
+int iocore_thread_start(struct iocore_attachment *att);
+/* All queues are gone. */
+void iocore_thread_stop(struct iocore_attachment *att);
+void iocore_thread_submit(struct iocore_req *req);
+
+/* ---- memory.c: guest memory --------------------------------------------- */
+
+/* Pin and map npages of guest memory at gfn; VM's process context, kvm->srcu held. */
+int iocore_map_guest(struct kvm *kvm, gfn_t gfn, unsigned int npages,
+		     struct page **pages, void **kaddr);
+void iocore_unmap_guest(unsigned int npages, struct page **pages, void *kaddr);
+/* Segments of a validated SQE to req->iter; disk thread. */
+enum iocore_status iocore_req_map(struct iocore_req *req);
+/* Data written to guest memory: log it. Any context. */
+void iocore_req_mark_dirty(struct iocore_req *req);
+void iocore_mark_dirty(struct kvm *kvm, gfn_t gfn);
+
+/* ---- notify.c ------------------------------------------------------------ */
+
+/**
+ * struct iocore_notifier_ops - how a completion reaches a vCPU
+ * @raise: any context, RCU read lock held
+ */
+struct iocore_notifier_ops {
+	const char *name;
+	int (*raise)(struct iocore_vcpu *iv);
+};
+
+extern const struct iocore_notifier_ops iocore_notify_inject;
+
+/* Under vm->lock, on the calling vCPU; gpa 0 withdraws. */
+int iocore_vcpu_register(struct iocore_vm *vm, struct kvm_vcpu *vcpu, u64 gpa, u32 vector);
+void iocore_vcpus_drop(struct iocore_vm *vm);
+/* Any context. */
+void iocore_notify_queue(struct iocore_queue *q);
+/* Tell the guest that its set of disks changed; process context. */
+void iocore_notify_event(struct iocore_vm *vm, u32 events);
+
+/* ---- queue.c -------------------------------------------------------------- */
+
+/**
+ * struct iocore_req - one request in flight, named by its tag
+ * @busy:	claimed by IOCore, released just before the CQE is written
+ */
+struct iocore_req {
+	struct iocore_queue *queue;
+	struct iocore_sqe sqe;
+	struct iocore_seg *segs;
+	struct iovec *iov;
+	struct iov_iter iter;
+	struct llist_node node;
+	atomic_t pending;		/* parts (bios) not ended, plus the submitter */
+	int error;			/* first errno of the parts */
+	unsigned long busy;
+	struct kiocb iocb;		/* file.c */
+	struct work_struct work;	/* file.c: flush */
+};
+
+/**
+ * struct iocore_queue - a ring
+ * @ref:	one for the queue, one a request in flight
+ * @drained:	@ref reached zero
+ */
+struct iocore_queue {
+	struct iocore_attachment *att;
+	struct iocore_core *core;
+	const struct iocore_notifier_ops *notifier;
+	struct list_head node;
+	struct iocore_ring ring;
+	unsigned int nr;
+	u32 vcpu_id;
+	u32 notify_bit;
+	gfn_t gfn;
+	unsigned int npages;
+	struct page **pages;
+	void *area;
+	spinlock_t cq_lock;
+	struct kref ref;
+	struct completion drained;
+	struct iocore_req *reqs;
+};
+
+/* Under vm->lock, in the VM's process context. */
+int iocore_queue_create(struct iocore_attachment *att, const struct iocore_queue_create *p);
+/* Waits for what is in flight. */
+void iocore_queue_destroy(struct iocore_queue *q);
+/* One bounded turn; the SQEs taken. IOCore only. */
+unsigned int iocore_queue_poll(struct iocore_queue *q);
+/* End a request: CQE, notification. Any context; the request may not be touched after. */
+void iocore_req_end(struct iocore_req *req, enum iocore_status status);
+enum iocore_status iocore_errno_to_status(int err);
+
+static inline struct iocore_disk *iocore_req_disk(struct iocore_req *req)
+{
+	return req->queue->att->disk;
+}
+
+/* core.c: a queue joins or leaves its core; on return of del no poll runs or will. */
+void iocore_core_add_queue(struct iocore_core *core, struct iocore_queue *q);
+void iocore_core_del_queue(struct iocore_core *core, struct iocore_queue *q);
+
+/* ---- vm.c, control.c, chardev.c, configfs.c, sysfs.c ---------------------- */
+
+struct iocore_vm *iocore_vm_get_or_create(struct kvm *kvm);	/* vm.c; ERR_PTR */
+struct iocore_vm *iocore_vm_find(struct kvm *kvm);
+void iocore_vm_destroy(struct kvm *kvm);			/* KVM's callback */
+void iocore_vm_destroy_all(void);				/* module exit */
+int iocore_attach(struct kvm *kvm, const char *disk, int slot);	/* slot or -errno */
+int iocore_detach(pid_t tgid, const char *disk);		/* tgid 0: the only one */
+/* Drop queues and notification pages; waits for attachments that close. */
+void iocore_vm_reset(struct iocore_vm *vm);
+
+long iocore_hypercall(struct kvm_vcpu *vcpu, unsigned long a0, unsigned long a1,
+		      unsigned long a2, unsigned long a3);	/* control.c */
+
+int iocore_chardev_init(void);
+void iocore_chardev_exit(void);
+int iocore_configfs_init(void);
+void iocore_configfs_exit(void);
+int iocore_sysfs_init(void);
+void iocore_sysfs_exit(void);
+int iocore_sysfs_add_core(struct iocore_core *core);
+void iocore_sysfs_del_core(struct iocore_core *core);
+int iocore_sysfs_add_disk(struct iocore_disk *disk);
+void iocore_sysfs_del_disk(struct iocore_disk *disk);
+int iocore_sysfs_add_vm(struct iocore_vm *vm);
+void iocore_sysfs_del_vm(struct iocore_vm *vm);
+
+#endif /* _IOCORE_H */
