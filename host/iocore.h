@@ -29,8 +29,8 @@
 #include <linux/uio.h>
 #include <linux/xarray.h>
 
-#include <uapi/linux/iocore.h>
-#include <uapi/linux/iocore_ring.h>
+#include <linux/iocore.h>
+#include <linux/iocore_ring.h>
 
 #include "ring/ring.h"
 #include "ring/sqe.h"
@@ -43,6 +43,8 @@ struct vhost_task;
 #define IOCORE_BATCH		32
 /** IOCORE_MAX_QUEUES - queues of one attachment */
 #define IOCORE_MAX_QUEUES	64
+/** IOCORE_HOST_DEPTH - the deepest queue the host serves */
+#define IOCORE_HOST_DEPTH	256
 #define IOCORE_IDLE_US_DEFAULT	50
 #define IOCORE_IDLE_US_MAX	1000000
 
@@ -50,6 +52,7 @@ struct vhost_task;
 
 /**
  * struct iocore_core - an IOCore
+ * @list:	all cores, under iocore_config_lock
  * @lock:	held by the kthread for a turn; taken by others to change @queues
  * @waiters:	threads that want @lock; the kthread lets them in
  * @users:	enabled disks on it, under iocore_config_lock
@@ -58,12 +61,13 @@ struct vhost_task;
 struct iocore_core {
 	struct config_group group;
 	struct kobject kobj;
+	struct list_head list;
 	unsigned int cpu;
 	unsigned int idle_us;
 	bool enabled;
 	unsigned int users;
 
-	struct mutex lock;
+	struct mutex lock;		/* queues */
 	atomic_t waiters;
 	struct list_head queues;
 	struct task_struct *task;
@@ -113,16 +117,20 @@ struct iocore_disk_stats {
 
 /**
  * struct iocore_disk - a backend with a name
+ * @list:	all disks, under iocore_config_lock
+ * @changing:	being enabled or disabled outside of iocore_config_lock
  * @attachments: bindings, under iocore_config_lock
  */
 struct iocore_disk {
 	struct config_group group;
 	struct kobject kobj;
+	struct list_head list;
 	char path[PATH_MAX];
 	char serial[IOCORE_SERIAL_LEN];
 	char core_name[IOCORE_NAME_LEN];
 	bool readonly;
 	bool enabled;
+	bool changing;
 	unsigned int attachments;
 
 	struct iocore_core *core;
@@ -133,14 +141,20 @@ struct iocore_disk {
 	u32 physical_block;
 	u32 io_opt;
 	bool write_cache;
+	struct list_head open;		/* under iocore_config_lock */
 	struct iocore_disk_stats __percpu *stats;
 	atomic_t in_flight;
 };
 
+int iocore_backend_init(void);
+void iocore_backend_exit(void);
+extern struct workqueue_struct *iocore_flush_wq;
+
 /**
  * iocore_disk_open() - open the backend at disk->path, fill its limits
  * Return: 0; -ENOENT no such path, -EBUSY in use for writing, -EINVAL neither a
- * block device nor a regular file, -EROFS, -EOPNOTSUPP a zoned device
+ * block device nor a regular file, -EROFS, -EOPNOTSUPP a zoned device. Under
+ * iocore_config_lock, which guards the list of open disks.
  */
 int iocore_disk_open(struct iocore_disk *disk);
 void iocore_disk_close(struct iocore_disk *disk);
@@ -152,6 +166,19 @@ extern struct mutex iocore_config_lock;
 struct iocore_disk *iocore_disk_find(const char *name);
 /* The enabled core by name, or the first enabled one if name is empty. */
 struct iocore_core *iocore_core_find(const char *name);
+/* A binding takes and drops its use of an enabled disk; ERR_PTR. */
+struct iocore_disk *iocore_disk_get(const char *name);
+void iocore_disk_put(struct iocore_disk *disk);
+
+static inline const char *iocore_core_name(const struct iocore_core *core)
+{
+	return core->group.cg_item.ci_name;
+}
+
+static inline const char *iocore_disk_name(const struct iocore_disk *disk)
+{
+	return disk->group.cg_item.ci_name;
+}
 
 /* ---- vm.c --------------------------------------------------------------- */
 
@@ -180,21 +207,32 @@ struct iocore_vm_stats {
 	atomic64_t bad_ring;
 };
 
+/**
+ * struct iocore_vm - a KVM VM; its memory lives by @kobj
+ * @dead:	under @lock; @kvm may not be used any more
+ * @closers:	attachments being closed: @kvm stays until it is zero
+ */
 struct iocore_vm {
 	struct kvm *kvm;
 	pid_t pid;			/* tgid of the VM's process, init namespace */
+	unsigned int nr;		/* tells apart the VMs of one process */
+	bool dead;
+	atomic_t closers;
 	struct kobject kobj;
+	struct kobject *disks;		/* sysfs directory */
+	struct rcu_head rcu;
 	struct hlist_node node;
 	struct mutex lock;		/* slots, vcpus, queues of the attachments */
 	struct iocore_attachment __rcu *slots[IOCORE_MAX_DISKS];
 	struct xarray vcpus;		/* struct iocore_vcpu by vcpu_id */
-	wait_queue_head_t closed;	/* an attachment has left its slot */
+	wait_queue_head_t closed;	/* a queue or an attachment is gone */
 	struct iocore_vm_stats stats;
 };
 
 /**
  * struct iocore_attachment - a disk in a slot of a VM
  * @closing:	under vm->lock; no new queue
+ * @draining:	contexts that destroy queues which they took out of @queues
  * @work:	requests on their way to the disk thread
  * @dead:	the disk thread is gone: requests end with IOCORE_S_GONE
  */
@@ -204,6 +242,8 @@ struct iocore_attachment {
 	unsigned int slot;
 	u64 epoch;
 	bool closing;
+	atomic_t draining;
+	struct kobj_attribute attr;	/* sysfs: the slot */
 	struct iocore_queue *queues[IOCORE_MAX_QUEUES];
 	struct vhost_task *thread;
 	struct llist_head work;
@@ -226,11 +266,14 @@ void iocore_thread_submit(struct iocore_req *req);
 int iocore_map_guest(struct kvm *kvm, gfn_t gfn, unsigned int npages,
 		     struct page **pages, void **kaddr);
 void iocore_unmap_guest(unsigned int npages, struct page **pages, void *kaddr);
-/* Segments of a validated SQE to req->iter; disk thread. */
+/* Segments of a validated SQE to req->iter; disk thread, kvm->srcu held. */
 enum iocore_status iocore_req_map(struct iocore_req *req);
+void iocore_req_unmap(struct iocore_req *req);
 /* Data written to guest memory: log it. Any context. */
 void iocore_req_mark_dirty(struct iocore_req *req);
 void iocore_mark_dirty(struct kvm *kvm, gfn_t gfn);
+/* The ring's indices and the CQE at a (free-running) index. */
+void iocore_queue_mark_dirty(struct iocore_queue *q, u32 cq_index);
 
 /* ---- notify.c ------------------------------------------------------------ */
 
@@ -262,8 +305,9 @@ void iocore_notify_event(struct iocore_vm *vm, u32 events);
 struct iocore_req {
 	struct iocore_queue *queue;
 	struct iocore_sqe sqe;
-	struct iocore_seg *segs;
-	struct iovec *iov;
+	struct iocore_seg *segs;	/* sqe.seg, or the copied table */
+	struct iovec *iov;		/* inline_iov, or allocated */
+	struct iovec inline_iov[4];
 	struct iov_iter iter;
 	struct llist_node node;
 	atomic_t pending;		/* parts (bios) not ended, plus the submitter */
@@ -284,6 +328,7 @@ struct iocore_queue {
 	const struct iocore_notifier_ops *notifier;
 	struct list_head node;
 	struct iocore_ring ring;
+	struct iocore_limits lim;
 	unsigned int nr;
 	u32 vcpu_id;
 	u32 notify_bit;
@@ -291,7 +336,7 @@ struct iocore_queue {
 	unsigned int npages;
 	struct page **pages;
 	void *area;
-	spinlock_t cq_lock;
+	spinlock_t cq_lock;		/* the CQ side of ring */
 	struct kref ref;
 	struct completion drained;
 	struct iocore_req *reqs;
@@ -303,6 +348,10 @@ int iocore_queue_create(struct iocore_attachment *att, const struct iocore_queue
 void iocore_queue_destroy(struct iocore_queue *q);
 /* One bounded turn; the SQEs taken. IOCore only. */
 unsigned int iocore_queue_poll(struct iocore_queue *q);
+/* Translate and submit; disk thread. */
+void iocore_req_start(struct iocore_req *req);
+/* One part of a request ended; the last one ends the request. Any context. */
+void iocore_req_part_end(struct iocore_req *req, int error);
 /* End a request: CQE, notification. Any context; the request may not be touched after. */
 void iocore_req_end(struct iocore_req *req, enum iocore_status status);
 enum iocore_status iocore_errno_to_status(int err);
@@ -318,12 +367,24 @@ void iocore_core_del_queue(struct iocore_core *core, struct iocore_queue *q);
 
 /* ---- vm.c, control.c, chardev.c, configfs.c, sysfs.c ---------------------- */
 
-struct iocore_vm *iocore_vm_get_or_create(struct kvm *kvm);	/* vm.c; ERR_PTR */
+void iocore_vm_init(void);
+/* vm.c; ERR_PTR; with a reference. In a vCPU or with a reference to the VM's file. */
+struct iocore_vm *iocore_vm_get_or_create(struct kvm *kvm);
+void iocore_vm_put(struct iocore_vm *vm);
+/* Killable; -ENODEV once the vm is dead. */
+int iocore_vm_lock(struct iocore_vm *vm);
+/* Under RCU, no reference. */
 struct iocore_vm *iocore_vm_find(struct kvm *kvm);
 void iocore_vm_destroy(struct kvm *kvm);			/* KVM's callback */
 void iocore_vm_destroy_all(void);				/* module exit */
 int iocore_attach(struct kvm *kvm, const char *disk, int slot);	/* slot or -errno */
 int iocore_detach(pid_t tgid, const char *disk);		/* tgid 0: the only one */
+/* Undo iocore_attach(); the caller has a reference to the VM's file. */
+int iocore_detach_slot(struct kvm *kvm, unsigned int slot);
+/* What is in a slot, under vm->lock; NULL if it is closing. */
+struct iocore_attachment *iocore_vm_slot(struct iocore_vm *vm, u32 slot);
+/* Take a queue away from its guest and wait for what is in flight. */
+int iocore_vm_drop_queue(struct iocore_vm *vm, u32 slot, u32 nr);
 /* Drop queues and notification pages; waits for attachments that close. */
 void iocore_vm_reset(struct iocore_vm *vm);
 
@@ -342,5 +403,7 @@ int iocore_sysfs_add_disk(struct iocore_disk *disk);
 void iocore_sysfs_del_disk(struct iocore_disk *disk);
 int iocore_sysfs_add_vm(struct iocore_vm *vm);
 void iocore_sysfs_del_vm(struct iocore_vm *vm);
+int iocore_sysfs_add_attachment(struct iocore_attachment *att);
+void iocore_sysfs_del_attachment(struct iocore_attachment *att);
 
 #endif /* _IOCORE_H */

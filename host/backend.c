@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * backend.c - opening and closing what a disk stands on
+ */
+#include <linux/fs.h>
+#include <linux/namei.h>
+#include <linux/percpu.h>
+#include <linux/workqueue.h>
+
+#include "iocore.h"
+
+struct workqueue_struct *iocore_flush_wq;
+static LIST_HEAD(open_disks);
+
+static const struct iocore_backend_ops *backend_ops(const char *name)
+{
+	const struct iocore_backend_ops *ops = ERR_PTR(-EINVAL);
+	struct path path;
+	int err;
+
+	err = kern_path(name, LOOKUP_FOLLOW, &path);
+	if (err)
+		return ERR_PTR(err);
+	if (S_ISBLK(d_backing_inode(path.dentry)->i_mode))
+		ops = &iocore_bdev_ops;
+	else if (S_ISREG(d_backing_inode(path.dentry)->i_mode))
+		ops = &iocore_file_ops;
+	path_put(&path);
+	return ops;
+}
+
+/* Two of our disks may share a backend only if neither writes. */
+static bool backend_shared(const struct iocore_disk *disk)
+{
+	struct iocore_disk *other;
+
+	list_for_each_entry(other, &open_disks, open)
+		if (file_inode(other->file)->i_mapping == file_inode(disk->file)->i_mapping &&
+		    !(other->readonly && disk->readonly))
+			return true;
+	return false;
+}
+
+int iocore_disk_open(struct iocore_disk *disk)
+{
+	int err;
+
+	lockdep_assert_held(&iocore_config_lock);
+	disk->ops = backend_ops(disk->path);
+	if (IS_ERR(disk->ops))
+		return PTR_ERR(disk->ops);
+	disk->stats = alloc_percpu(struct iocore_disk_stats);
+	if (!disk->stats)
+		return -ENOMEM;
+	disk->lim.readonly = disk->readonly;
+	disk->lim.max_bytes = IOCORE_MAX_BYTES;
+	disk->lim.max_segs = IOCORE_MAX_SEGS;
+	atomic_set(&disk->in_flight, 0);
+
+	err = disk->ops->open(disk);
+	if (err)
+		goto free_stats;
+	err = -EBUSY;
+	if (backend_shared(disk))
+		goto close;
+	err = -EINVAL;
+	if (!disk->lim.capacity)
+		goto close;
+	list_add(&disk->open, &open_disks);
+	return 0;
+
+close:
+	fput(disk->file);
+free_stats:
+	free_percpu(disk->stats);
+	return err;
+}
+
+void iocore_disk_close(struct iocore_disk *disk)
+{
+	lockdep_assert_held(&iocore_config_lock);
+	list_del(&disk->open);
+	fput(disk->file);
+	disk->file = NULL;
+	disk->bdev = NULL;
+	free_percpu(disk->stats);
+	disk->stats = NULL;
+}
+
+void iocore_disk_stats_sum(const struct iocore_disk *disk, struct iocore_disk_stats *sum)
+{
+	int cpu;
+
+	memset(sum, 0, sizeof(*sum));
+	for_each_possible_cpu(cpu) {
+		const struct iocore_disk_stats *s = per_cpu_ptr(disk->stats, cpu);
+
+		sum->reads += READ_ONCE(s->reads);
+		sum->writes += READ_ONCE(s->writes);
+		sum->flushes += READ_ONCE(s->flushes);
+		sum->read_bytes += READ_ONCE(s->read_bytes);
+		sum->write_bytes += READ_ONCE(s->write_bytes);
+		sum->errors += READ_ONCE(s->errors);
+	}
+}
+
+int iocore_backend_init(void)
+{
+	iocore_flush_wq = alloc_workqueue("iocore_flush", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	return iocore_flush_wq ? 0 : -ENOMEM;
+}
+
+void iocore_backend_exit(void)
+{
+	destroy_workqueue(iocore_flush_wq);
+}

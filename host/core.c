@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * core.c - IOCore: a kthread on a chosen CPU that polls rings
+ *
+ * The kthread holds core->lock for a turn over its queues. Others take the lock
+ * to add or remove a queue; they announce themselves in core->waiters, so that
+ * the kthread, which would win every race for the lock, lets go of it. After
+ * iocore_core_del_queue() no poll of that queue runs or will run.
+ *
+ * Going to sleep (letters as in iocore_ring.h):
+ *	1. state = INTERRUPTIBLE, so that a wake-up from here on is not lost
+ *	2. NEED_KICK in every ring, full barrier (L)
+ *	3. look at every ring once more; sleep only if all are empty
+ */
+#include <linux/kthread.h>
+#include <linux/sched/clock.h>
+
+#include "iocore.h"
+#include "trace.h"
+
+static const char *core_name(struct iocore_core *core)
+{
+	return config_item_name(&core->group.cg_item);
+}
+
+static unsigned int core_poll(struct iocore_core *core)
+{
+	struct iocore_queue *q;
+	unsigned int taken = 0;
+
+	list_for_each_entry(q, &core->queues, node)
+		taken += iocore_queue_poll(q);
+	return taken;
+}
+
+static bool core_pending(struct iocore_core *core)
+{
+	struct iocore_queue *q;
+
+	list_for_each_entry(q, &core->queues, node)
+		if (iocore_ring_sq_pending(&q->ring))
+			return true;
+	return false;
+}
+
+static void core_set_need_kick(struct iocore_core *core)
+{
+	struct iocore_queue *q;
+
+	list_for_each_entry(q, &core->queues, node)
+		iocore_ring_set_need_kick(&q->ring);
+}
+
+static void core_clear_need_kick(struct iocore_core *core)
+{
+	struct iocore_queue *q;
+
+	list_for_each_entry(q, &core->queues, node)
+		iocore_ring_clear_need_kick(&q->ring);
+}
+
+static void core_sleep(struct iocore_core *core)
+{
+	set_current_state(TASK_INTERRUPTIBLE);
+	core_set_need_kick(core);
+	smp_mb();	/* (L), pairs with (K) */
+	if (!core_pending(core) && !atomic_read(&core->waiters) &&
+	    !kthread_should_stop()) {
+		WRITE_ONCE(core->sleeps, core->sleeps + 1);
+		trace_iocore_sleep(core_name(core));
+		mutex_unlock(&core->lock);
+		schedule();
+		mutex_lock(&core->lock);
+		trace_iocore_wake(core_name(core));
+	}
+	__set_current_state(TASK_RUNNING);
+	core_clear_need_kick(core);
+}
+
+/* Let waiters have the lock; the mutex hands itself over after one failed try. */
+static void core_yield(struct iocore_core *core)
+{
+	if (atomic_read(&core->waiters)) {
+		mutex_unlock(&core->lock);
+		cond_resched();
+		mutex_lock(&core->lock);
+	}
+	cond_resched_tasks_rcu_qs();
+}
+
+static int core_thread(void *data)
+{
+	struct iocore_core *core = data;
+	u64 now = local_clock(), last_work = now, before;
+	unsigned int taken;
+
+	mutex_lock(&core->lock);
+	while (!kthread_should_stop()) {
+		taken = core_poll(core);
+		before = now;
+		now = local_clock();
+		WRITE_ONCE(core->turns, core->turns + 1);
+		if (taken) {
+			WRITE_ONCE(core->requests, core->requests + taken);
+			WRITE_ONCE(core->busy_ns, core->busy_ns + now - before);
+			last_work = now;
+		} else if (now - last_work >= (u64)READ_ONCE(core->idle_us) * NSEC_PER_USEC) {
+			core_sleep(core);
+			now = local_clock();
+			last_work = now;
+		} else {
+			cpu_relax();
+		}
+		core_yield(core);
+	}
+	mutex_unlock(&core->lock);
+	return 0;
+}
+
+static void core_lock(struct iocore_core *core)
+{
+	atomic_inc(&core->waiters);
+	mutex_lock(&core->lock);
+	atomic_dec(&core->waiters);
+}
+
+void iocore_core_add_queue(struct iocore_core *core, struct iocore_queue *q)
+{
+	core_lock(core);
+	list_add_tail(&q->node, &core->queues);
+	mutex_unlock(&core->lock);
+	/* The new ring has no NEED_KICK: a sleeping IOCore would miss it. */
+	iocore_core_wake(core);
+}
+
+void iocore_core_del_queue(struct iocore_core *core, struct iocore_queue *q)
+{
+	core_lock(core);
+	list_del_init(&q->node);
+	mutex_unlock(&core->lock);
+}
+
+void iocore_core_wake(struct iocore_core *core)
+{
+	if (wake_up_process(core->task))
+		atomic64_inc(&core->wakeups);
+}
+
+u64 iocore_core_total_ns(const struct iocore_core *core)
+{
+	return ktime_get_ns() - core->start_ns;
+}
+
+int iocore_core_start(struct iocore_core *core)
+{
+	struct task_struct *task;
+
+	if (core->cpu >= nr_cpu_ids || !cpu_online(core->cpu))
+		return -EINVAL;
+
+	mutex_init(&core->lock);
+	atomic_set(&core->waiters, 0);
+	INIT_LIST_HEAD(&core->queues);
+	core->busy_ns = 0;
+	core->turns = 0;
+	core->requests = 0;
+	core->sleeps = 0;
+	atomic64_set(&core->wakeups, 0);
+	core->start_ns = ktime_get_ns();
+
+	task = kthread_create_on_node(core_thread, core, cpu_to_node(core->cpu),
+				      "iocore/%s", core_name(core));
+	if (IS_ERR(task))
+		return PTR_ERR(task);
+	kthread_bind(task, core->cpu);
+	core->task = task;
+	wake_up_process(task);
+	return 0;
+}
+
+void iocore_core_stop(struct iocore_core *core)
+{
+	WARN_ON(!list_empty(&core->queues));
+	kthread_stop(core->task);
+	core->task = NULL;
+}
