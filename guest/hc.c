@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * hc.c - the control calls, guest to host
+ *
+ * A call's structure is passed in a slab object of a power-of-two size, which
+ * is naturally aligned and so never crosses a page. Stacks may be vmapped and
+ * have no guest physical address of their own to give.
+ */
+#include <linux/io.h>
+#include <linux/kvm_para.h>
+#include <linux/log2.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <uapi/linux/kvm_para.h>
+
+#include "hc.h"
+
+static int hc(enum iocore_hc op, u64 a1, u64 a2)
+{
+	long ret = kvm_hypercall4(IOCORE_HC, op, a1, a2, 0);
+
+	if (ret == -KVM_ENOSYS)
+		return -ENOSYS;
+	if (ret > 0 || ret < -MAX_ERRNO)
+		return -EIO;
+	return ret;
+}
+
+static int hc_struct(enum iocore_hc op, void *arg, size_t size)
+{
+	void *buf = kzalloc(roundup_pow_of_two(size), GFP_KERNEL);
+	int ret;
+
+	if (!buf)
+		return -ENOMEM;
+	memcpy(buf, arg, size);
+	ret = hc(op, virt_to_phys(buf), size);
+	memcpy(arg, buf, size);
+	kfree(buf);
+	return ret;
+}
+
+int iocore_hc_identify(struct iocore_identify *id)
+{
+	return hc_struct(IOCORE_HC_IDENTIFY, id, sizeof(*id));
+}
+
+int iocore_hc_reset(void)
+{
+	return hc(IOCORE_HC_RESET, 0, 0);
+}
+
+/* Acts on the calling vCPU: the caller is bound to its CPU. */
+int iocore_hc_vcpu_notify(u64 gpa, u32 vector)
+{
+	struct iocore_vcpu_notify arg = { .gpa = gpa, .vector = vector };
+
+	return hc_struct(IOCORE_HC_VCPU_NOTIFY, &arg, sizeof(arg));
+}
+
+int iocore_hc_disk_get(u32 slot, struct iocore_disk_info *info)
+{
+	memset(info, 0, sizeof(*info));
+	info->slot = slot;
+	return hc_struct(IOCORE_HC_DISK_GET, info, sizeof(*info));
+}
+
+int iocore_hc_queue_create(const struct iocore_queue_create *create)
+{
+	struct iocore_queue_create arg = *create;
+
+	return hc_struct(IOCORE_HC_QUEUE_CREATE, &arg, sizeof(arg));
+}
+
+int iocore_hc_queue_destroy(u32 slot, u32 queue)
+{
+	return hc(IOCORE_HC_QUEUE_DESTROY, slot, queue);
+}
+
+/* Nothing to do about an error: a slot that is gone is found by its event. */
+void iocore_hc_kick(u32 slot, u32 queue)
+{
+	hc(IOCORE_HC_KICK, slot, queue);
+}

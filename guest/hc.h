@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * hc.h - the control calls, guest to host
+ */
+#ifndef _IOCORE_GUEST_HC_H
+#define _IOCORE_GUEST_HC_H
+
+#include <linux/types.h>
+#include <linux/iocore_ring.h>
+
+int iocore_hc_identify(struct iocore_identify *id);
+int iocore_hc_reset(void);
+int iocore_hc_vcpu_notify(u64 gpa, u32 vector);
+int iocore_hc_disk_get(u32 slot, struct iocore_disk_info *info);
+int iocore_hc_queue_create(const struct iocore_queue_create *create);
+int iocore_hc_queue_destroy(u32 slot, u32 queue);
+void iocore_hc_kick(u32 slot, u32 queue);
+
+#endif /* _IOCORE_GUEST_HC_H */

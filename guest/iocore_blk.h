@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * iocore_blk.h - what the files of the guest driver share
+ *
+ * Lifetime. A disk is made by the slot scan (slots.c) and leaves in this order:
+ *
+ *  1. CLOSED is set and the dispatch of blk-mq is waited for: no request enters
+ *     a ring any more.
+ *  2. The host has dropped the queues, or has said that the slot is gone:
+ *     nothing of it touches guest memory any more.
+ *  3. A last look at the completion queues; what is still in flight is failed.
+ *     Whoever takes a request out of queue->rqs[] ends it, so each ends once.
+ *  4. The disk is marked dead and deleted. This may wait for I/O of users, all
+ *     of which ends by 1 and 3, and thus runs in the disk's own work item.
+ *  5. The queues leave their vCPU's table; after a grace period no interrupt
+ *     handler or poller knows them and their memory is freed.
+ *
+ * When the driver is unloaded, 4 comes first: I/O still works while the disk
+ * is deleted.
+ */
+#ifndef _IOCORE_BLK_H
+#define _IOCORE_BLK_H
+
+#include <linux/atomic.h>
+#include <linux/blk-mq.h>
+#include <linux/mutex.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+
+#include "hc.h"
+
+#define IOCORE_BLK_DEPTH	256	/* enough for any backend; see limits.c */
+#define IOCORE_BLK_PART_BITS	4	/* minors of a disk; more use extended ones */
+
+struct iocore_disk;
+
+/**
+ * struct iocore_notify - the notification state of one vCPU
+ * @page:	shared with the host; kept until the driver is unloaded
+ * @queues:	queue of each pending bit; read under RCU
+ * @words:	words of the pending bitmap in use; only grows
+ * @cpu:	the vCPU's number in this kernel
+ * @virq:	its interrupt, 0 if none
+ * @registered:	the host notifies this vCPU; else its queues are polled
+ * @poll:	looks at all queues of this vCPU
+ * @name:	in /proc/interrupts
+ */
+struct iocore_notify {
+	struct iocore_notify_page *page;
+	struct xarray queues;
+	unsigned int words;
+	unsigned int cpu;
+	unsigned int virq;
+	bool registered;
+	struct delayed_work poll;
+	char name[16];
+};
+
+/**
+ * struct iocore_queue - one ring
+ * @hdr:	shared: indices
+ * @sq:		shared: submission queue
+ * @cq:		shared: completion queue
+ * @tables:	shared (host reads): segment table of each tag
+ * @rqs:	the request in flight of each tag; taken out with xchg()
+ * @bytes:	length of the shared area
+ * @depth:	entries of SQ, CQ, @tables and @rqs
+ * @nr:		number of the queue within the disk
+ * @disk:	owner
+ * @home:	vCPU that is notified
+ * @bit:	pending bit there
+ * @created:	the host has the queue
+ * @leak:	the host may still use the memory: never free it
+ * @sq_lock:	protects the five following
+ * @sq_tail:	SQEs written
+ * @sq_published: SQEs shown to the host
+ * @sq_head:	SQEs that the host has read, as last seen
+ * @kicks:	counter
+ * @sq_stopped:	the host's indices made no sense
+ * @cq_lock:	protects the four following; taken in hard interrupts
+ * @cq_head:	CQEs read
+ * @notifications: counter
+ * @bad:	completions refused
+ * @cq_stopped:	the host's indices made no sense
+ */
+struct iocore_queue {
+	struct iocore_ring_hdr *hdr;
+	struct iocore_sqe *sq;
+	struct iocore_cqe *cq;
+	struct iocore_seg **tables;
+	struct request **rqs;
+	size_t bytes;
+	u32 depth;
+	u32 nr;
+	struct iocore_disk *disk;
+	struct iocore_notify *home;
+	u32 bit;
+	bool created;
+	bool leak;
+
+	spinlock_t sq_lock ____cacheline_aligned_in_smp;
+	u32 sq_tail;
+	u32 sq_published;
+	u32 sq_head;
+	u64 kicks;
+	bool sq_stopped;
+
+	spinlock_t cq_lock ____cacheline_aligned_in_smp;
+	u32 cq_head;
+	u64 notifications;
+	u64 bad;
+	bool cq_stopped;
+};
+
+enum iocore_disk_flag {
+	IOCORE_BLK_ADDED,	/* visible to users */
+	IOCORE_BLK_BROKEN,	/* the ring protocol was violated */
+	IOCORE_BLK_GONE,	/* the host has taken the disk away */
+	IOCORE_BLK_REMOVING,	/* its remove work is under way */
+	IOCORE_BLK_CLOSED,	/* requests are refused */
+	IOCORE_BLK_STOPPED,	/* no request is in flight, nor will be */
+};
+
+/**
+ * struct iocore_disk - one attached disk
+ * @gd:		its gendisk
+ * @tag_set:	of the queues
+ * @queues:	@nr_queues of them
+ * @info:	the host's description, after checking
+ * @flags:	enum iocore_disk_flag
+ * @nr_queues:	hardware queues
+ * @depth:	of each
+ * @add:	makes the disk visible; may wait for I/O
+ * @remove:	deletes and frees it; may wait for users
+ * @serial:	printable, terminated
+ */
+struct iocore_disk {
+	struct gendisk *gd;
+	struct blk_mq_tag_set tag_set;
+	struct iocore_queue **queues;
+	struct iocore_disk_info info;
+	unsigned long flags;
+	u32 nr_queues;
+	u32 depth;
+	struct work_struct add;
+	struct work_struct remove;
+	char serial[IOCORE_SERIAL_LEN + 1];
+};
+
+/* per request, behind struct request */
+struct iocore_req {
+	blk_status_t status;	/* BLK_STS_AGAIN: to be sent again */
+};
+
+/* main.c */
+extern struct workqueue_struct *iocore_wq;
+extern int iocore_major;
+
+/* notify.c */
+int iocore_notify_init(void);
+void iocore_notify_exit(void);
+int iocore_notify_bind(struct iocore_queue *q, const unsigned int *map);
+void iocore_notify_unbind(struct iocore_queue *q);
+void iocore_notify_poll(struct iocore_notify *n, unsigned long delay);
+
+/* queue.c */
+struct iocore_queue *iocore_queue_alloc(struct iocore_disk *disk, u32 nr);
+void iocore_queue_free(struct iocore_queue *q);
+int iocore_queue_create(struct iocore_queue *q, u32 vcpu);
+int iocore_queue_destroy(struct iocore_queue *q);
+blk_status_t iocore_queue_submit(struct iocore_queue *q, struct request *rq, bool last);
+void iocore_queue_submit_list(struct iocore_queue *q, struct rq_list *list,
+			      struct rq_list *left);
+void iocore_queue_commit(struct iocore_queue *q);
+int iocore_queue_poll(struct iocore_queue *q);
+void iocore_queue_notified(struct iocore_queue *q);
+bool iocore_queue_busy(struct iocore_queue *q);
+void iocore_queue_cancel(struct iocore_queue *q);
+
+/* limits.c */
+int iocore_limits_check(struct iocore_disk *disk, u32 max_depth);
+void iocore_limits_fill(const struct iocore_disk *disk, struct queue_limits *lim);
+
+/* disk.c */
+struct iocore_disk *iocore_disk_create(const struct iocore_disk_info *info, u32 max_depth);
+void iocore_disk_free(struct iocore_disk *disk);
+int iocore_disk_stop(struct iocore_disk *disk);
+void iocore_disk_broken(struct iocore_disk *disk, const char *why);
+void iocore_disk_end_request(struct request *rq);
+
+static inline bool iocore_disk_closed(const struct iocore_disk *disk)
+{
+	return test_bit(IOCORE_BLK_CLOSED, &disk->flags);
+}
+
+/* slots.c */
+void iocore_slots_init(const struct iocore_identify *id);
+void iocore_slots_start(void);
+void iocore_slots_stop(void);
+void iocore_slots_exit(void);
+void iocore_slots_kick(void);
+void iocore_slots_remove_work(struct work_struct *work);
+
+/* stats.c */
+extern const struct attribute_group *iocore_disk_groups[];
+
+#endif /* _IOCORE_BLK_H */

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * limits.c - what the host says of a disk: check it, and tell the block layer
+ *
+ * Numbers that are merely large are clamped. Numbers that make no sense refuse
+ * the disk, with a line that says which.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/blkdev.h>
+#include <linux/cpumask.h>
+#include <linux/ctype.h>
+#include <linux/log2.h>
+#include <linux/minmax.h>
+
+#include "iocore_blk.h"
+
+#define IOCORE_DISK_FLAGS	(IOCORE_DISK_READONLY | IOCORE_DISK_FLUSH)
+#define IOCORE_IO_OPT_MAX	(64U << 20)
+
+static const char *bad_blocks(const struct iocore_disk_info *info)
+{
+	if (!is_power_of_2(info->logical_block) || info->logical_block < SECTOR_SIZE ||
+	    info->logical_block > PAGE_SIZE)
+		return "logical_block";
+	if (!is_power_of_2(info->physical_block) || info->physical_block < info->logical_block)
+		return "physical_block";
+	if (info->capacity > LLONG_MAX >> SECTOR_SHIFT ||
+	    info->capacity & ((info->logical_block >> SECTOR_SHIFT) - 1))
+		return "capacity";
+	return NULL;
+}
+
+static const char *bad_requests(const struct iocore_disk_info *info)
+{
+	if (!is_power_of_2((u64)info->dma_align + 1) || info->dma_align >= PAGE_SIZE)
+		return "dma_align";
+	if (info->max_bytes < PAGE_SIZE)
+		return "max_bytes";
+	if (!info->max_segs)
+		return "max_segs";
+	if (!info->max_queues)
+		return "max_queues";
+	if (info->max_depth < IOCORE_MIN_DEPTH)
+		return "max_depth";
+	return NULL;
+}
+
+static void copy_serial(struct iocore_disk *disk)
+{
+	unsigned int i;
+
+	for (i = 0; i < IOCORE_SERIAL_LEN && disk->info.serial[i]; i++) {
+		char c = disk->info.serial[i];
+
+		disk->serial[i] = isascii(c) && isprint(c) ? c : '?';
+	}
+	disk->serial[i] = '\0';
+}
+
+/* Check and clamp @disk->info in place; choose the number and depth of queues. */
+int iocore_limits_check(struct iocore_disk *disk, u32 max_depth)
+{
+	struct iocore_disk_info *info = &disk->info;
+	const char *bad = bad_blocks(info) ?: bad_requests(info);
+
+	if (bad) {
+		pr_err("slot %u: the host's %s makes no sense, disk refused\n", info->slot, bad);
+		return -EINVAL;
+	}
+	if (info->flags & ~IOCORE_DISK_FLAGS)
+		pr_info("slot %u: ignoring unknown flags %#x\n", info->slot,
+			info->flags & ~IOCORE_DISK_FLAGS);
+
+	if (info->io_opt > IOCORE_IO_OPT_MAX || info->io_opt % info->physical_block)
+		info->io_opt = 0;
+	info->max_bytes = round_down(min(info->max_bytes, IOCORE_MAX_BYTES), info->logical_block);
+	info->max_segs = min(info->max_segs, IOCORE_MAX_SEGS);
+	disk->nr_queues = min(info->max_queues, num_online_cpus());
+	disk->depth = rounddown_pow_of_two(min3(info->max_depth, max_depth, IOCORE_BLK_DEPTH));
+	copy_serial(disk);
+	return 0;
+}
+
+void iocore_limits_fill(const struct iocore_disk *disk, struct queue_limits *lim)
+{
+	const struct iocore_disk_info *info = &disk->info;
+
+	*lim = (struct queue_limits){
+		.logical_block_size	= info->logical_block,
+		.physical_block_size	= info->physical_block,
+		.io_opt			= info->io_opt,
+		.max_hw_sectors		= info->max_bytes >> SECTOR_SHIFT,
+		.max_segments		= info->max_segs,
+		.max_segment_size	= info->max_bytes,
+		/* the protocol wants segments of whole sectors */
+		.dma_alignment		= info->dma_align | (SECTOR_SIZE - 1),
+	};
+	if (info->flags & IOCORE_DISK_FLUSH)
+		lim->features |= BLK_FEAT_WRITE_CACHE;
+}

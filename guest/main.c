@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * main.c - loading the driver: is there a host, and does it speak our language
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/blkdev.h>
+#include <linux/cc_platform.h>
+#include <linux/kvm_para.h>
+#include <linux/module.h>
+#include <linux/syscore_ops.h>
+#include <linux/workqueue.h>
+
+#include "iocore_blk.h"
+
+#define IOCORE_BLK_VERSION	"0.1"
+
+struct workqueue_struct *iocore_wq;
+int iocore_major;
+
+static int decline(const char *why)
+{
+	pr_info("not loaded: %s\n", why);
+	return -ENODEV;
+}
+
+static int decline_version(u32 version)
+{
+	pr_info("not loaded: the host speaks ring version %u, this driver version %u\n",
+		version, IOCORE_RING_VERSION);
+	return -ENODEV;
+}
+
+static int identify(struct iocore_identify *id)
+{
+	int ret;
+
+	if (!kvm_para_available())
+		return decline("this is not a KVM guest");
+	if (cc_platform_has(CC_ATTR_GUEST_MEM_ENCRYPT))
+		return decline("this guest's memory is encrypted, the host can't do its I/O");
+
+	*id = (struct iocore_identify){ .version = IOCORE_RING_VERSION };
+	ret = iocore_hc_identify(id);
+	if (ret == -ENOSYS)
+		return decline("the host has no iocore");
+	if (ret == -EOPNOTSUPP)
+		return decline("the host can't serve this VM");
+	if (ret == -EPERM)
+		return decline("the host refuses this VM");
+	if (ret) {
+		pr_info("not loaded: the host does not identify itself (%d)\n", ret);
+		return -ENODEV;
+	}
+	if (id->version != IOCORE_RING_VERSION)
+		return decline_version(id->version);
+	if (id->features)
+		return decline("the host insists on features that were not offered");
+	if (id->max_depth < IOCORE_MIN_DEPTH)
+		return decline("the host's queues are too short");
+	return 0;
+}
+
+/*
+ * Late in shutdown, reboot and kexec: the host drops the queues, so that no
+ * I/O lands in memory that the next kernel owns.
+ */
+static void iocore_shutdown(void)
+{
+	iocore_hc_reset();
+}
+
+static struct syscore_ops iocore_syscore_ops = {
+	.shutdown = iocore_shutdown,
+};
+
+static int __init iocore_init(void)
+{
+	struct iocore_identify id;
+	int ret;
+
+	ret = identify(&id);
+	if (ret)
+		return ret;
+	/* what a kernel before us left, if it crashed */
+	ret = iocore_hc_reset();
+	if (ret) {
+		pr_err("the host does not reset (%d)\n", ret);
+		return ret;
+	}
+
+	iocore_wq = alloc_workqueue("iocore", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	if (!iocore_wq)
+		return -ENOMEM;
+	iocore_major = register_blkdev(0, "iocore");
+	if (iocore_major < 0) {
+		ret = iocore_major;
+		goto err_wq;
+	}
+	iocore_slots_init(&id);
+	ret = iocore_notify_init();
+	if (ret)
+		goto err_notify;
+	register_syscore_ops(&iocore_syscore_ops);
+	iocore_slots_start();
+	return 0;
+
+err_notify:
+	iocore_slots_exit();
+	unregister_blkdev(iocore_major, "iocore");
+err_wq:
+	destroy_workqueue(iocore_wq);
+	return ret;
+}
+
+static void __exit iocore_exit(void)
+{
+	iocore_slots_stop();
+	unregister_syscore_ops(&iocore_syscore_ops);
+	iocore_notify_exit();
+	iocore_slots_exit();
+	unregister_blkdev(iocore_major, "iocore");
+	destroy_workqueue(iocore_wq);
+}
+
+module_init(iocore_init);
+module_exit(iocore_exit);
+
+MODULE_DESCRIPTION("Block driver for guests of a KVM host with iocore");
+MODULE_AUTHOR("The iocore developers");
+MODULE_VERSION(IOCORE_BLK_VERSION);
+MODULE_LICENSE("GPL");
