@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * disk.c - one attached disk and its blk-mq side
+ * One attached disk and its blk-mq side
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/blk-mq.h>
 #include <linux/blkdev.h>
+#include <linux/delay.h>
 #include <linux/module.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
@@ -122,6 +123,14 @@ static int destroy_queues(struct iocore_disk *disk)
 	return first;
 }
 
+static void forget_queues(struct iocore_disk *disk)
+{
+	u32 i;
+
+	for (i = 0; i < disk->nr_queues; i++)
+		iocore_queue_forget(disk->queues[i]);
+}
+
 /*
  * Steps 1 to 3 of the head of iocore_blk.h; serialised by the caller. An error
  * leaves requests in flight, as the host may still use their memory. Once it
@@ -136,9 +145,10 @@ int iocore_disk_stop(struct iocore_disk *disk)
 		return 0;
 	set_bit(IOCORE_BLK_CLOSED, &disk->flags);
 	blk_mq_quiesce_queue(disk->gd->queue);
-	ret = destroy_queues(disk);
 	if (test_bit(IOCORE_BLK_GONE, &disk->flags))
-		ret = 0;
+		forget_queues(disk);
+	else
+		ret = destroy_queues(disk);
 	if (!ret) {
 		for (i = 0; i < disk->nr_queues; i++)
 			iocore_queue_cancel(disk->queues[i]);
@@ -199,7 +209,7 @@ static int alloc_queues(struct iocore_disk *disk)
 	return 0;
 }
 
-/* The host does not have the queues; or they are marked as leaked. */
+/* A queue that the host would not give back leaves its memory behind. */
 static void free_queues(struct iocore_disk *disk)
 {
 	u32 i;
@@ -249,6 +259,31 @@ static int alloc_gendisk(struct iocore_disk *disk)
 	return 0;
 }
 
+/* Has the host emptied the slot since, or put another disk there? */
+static bool slot_changed(const struct iocore_disk *disk)
+{
+	struct iocore_disk_info info;
+	int ret = iocore_hc_disk_get(disk->info.slot, &info);
+
+	return ret == -ENOENT || (!ret && info.epoch != disk->info.epoch);
+}
+
+/* Not all queues could be made, most likely because of a detach under way. */
+static void unmake_queues(struct iocore_disk *disk)
+{
+	int i;
+
+	for (i = 0; i < IOCORE_BLK_TRIES; i++) {
+		if (!destroy_queues(disk))
+			return;
+		if (slot_changed(disk)) {
+			forget_queues(disk);
+			return;
+		}
+		msleep(IOCORE_BLK_TRY_MS);
+	}
+}
+
 /* The gendisk exists before the host can report anything about a queue. */
 static int build(struct iocore_disk *disk, u32 max_depth)
 {
@@ -272,7 +307,7 @@ static int build(struct iocore_disk *disk, u32 max_depth)
 	return 0;
 
 err_gendisk:
-	destroy_queues(disk);
+	unmake_queues(disk);
 	put_disk(disk->gd);
 err_tags:
 	blk_mq_free_tag_set(&disk->tag_set);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * hc.c - the control calls, guest to host
+ * The control calls, guest to host
  *
  * A call's structure is passed in a slab object of a power-of-two size, which
  * is naturally aligned and so never crosses a page. Stacks may be vmapped and
@@ -15,12 +15,11 @@
 
 #include "hc.h"
 
+/* Returns 0, -errno, or -KVM_ENOSYS where nobody listens. */
 static int hc(enum iocore_hc op, u64 a1, u64 a2)
 {
 	long ret = kvm_hypercall4(IOCORE_HC, op, a1, a2, 0);
 
-	if (ret == -KVM_ENOSYS)
-		return -ENOSYS;
 	if (ret > 0 || ret < -MAX_ERRNO)
 		return -EIO;
 	return ret;

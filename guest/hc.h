@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * hc.h - the control calls, guest to host
+ * The control calls, guest to host
  */
 #ifndef _IOCORE_GUEST_HC_H
 #define _IOCORE_GUEST_HC_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * iocore_blk.h - what the files of the guest driver share
+ * What the files of the guest driver share
  *
  * Lifetime. A disk is made by the slot scan (slots.c) and leaves in this order:
  *
@@ -32,6 +32,10 @@
 
 #define IOCORE_BLK_DEPTH	256	/* enough for any backend; see limits.c */
 #define IOCORE_BLK_PART_BITS	4	/* minors of a disk; more use extended ones */
+
+/* asking the host for a queue back while it is in the middle of a detach */
+#define IOCORE_BLK_TRIES	100
+#define IOCORE_BLK_TRY_MS	50
 
 struct iocore_disk;
 
@@ -70,8 +74,7 @@ struct iocore_notify {
  * @disk:	owner
  * @home:	vCPU that is notified
  * @bit:	pending bit there
- * @created:	the host has the queue
- * @leak:	the host may still use the memory: never free it
+ * @created:	the host has the queue: its memory may not be freed
  * @sq_lock:	protects the five following
  * @sq_tail:	SQEs written
  * @sq_published: SQEs shown to the host
@@ -97,7 +100,6 @@ struct iocore_queue {
 	struct iocore_notify *home;
 	u32 bit;
 	bool created;
-	bool leak;
 
 	spinlock_t sq_lock ____cacheline_aligned_in_smp;
 	u32 sq_tail;
@@ -169,6 +171,7 @@ struct iocore_queue *iocore_queue_alloc(struct iocore_disk *disk, u32 nr);
 void iocore_queue_free(struct iocore_queue *q);
 int iocore_queue_create(struct iocore_queue *q, u32 vcpu);
 int iocore_queue_destroy(struct iocore_queue *q);
+void iocore_queue_forget(struct iocore_queue *q);
 blk_status_t iocore_queue_submit(struct iocore_queue *q, struct request *rq, bool last);
 void iocore_queue_submit_list(struct iocore_queue *q, struct rq_list *list,
 			      struct rq_list *left);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * limits.c - what the host says of a disk: check it, and tell the block layer
+ * What the host says of a disk: check it, and tell the block layer
  *
  * Numbers that are merely large are clamped. Numbers that make no sense refuse
  * the disk, with a line that says which.

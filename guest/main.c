@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * main.c - loading the driver: is there a host, and does it speak our language
+ * Loading the driver: is there a host, and does it speak our language
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -10,6 +10,7 @@
 #include <linux/module.h>
 #include <linux/syscore_ops.h>
 #include <linux/workqueue.h>
+#include <uapi/linux/kvm_para.h>
 
 #include "iocore_blk.h"
 
@@ -42,14 +43,14 @@ static int identify(struct iocore_identify *id)
 
 	*id = (struct iocore_identify){ .version = IOCORE_RING_VERSION };
 	ret = iocore_hc_identify(id);
-	if (ret == -ENOSYS)
+	if (ret == -KVM_ENOSYS)
 		return decline("the host has no iocore");
 	if (ret == -EOPNOTSUPP)
 		return decline("the host can't serve this VM");
 	if (ret == -EPERM)
 		return decline("the host refuses this VM");
 	if (ret) {
-		pr_info("not loaded: the host does not identify itself (%d)\n", ret);
+		pr_info("not loaded: no usable answer from the host (%d)\n", ret);
 		return -ENODEV;
 	}
 	if (id->version != IOCORE_RING_VERSION)

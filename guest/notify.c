@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * notify.c - the notification page and interrupt of each vCPU
+ * The notification page and interrupt of each vCPU
  *
  * A vCPU that is online has one interrupt, bound to it, whose vector the host
  * raises after it has set a bit in the vCPU's page. The interrupt is only a

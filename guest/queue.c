@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * queue.c - a ring: producer of requests, consumer of completions
+ * A ring: producer of requests, consumer of completions
  *
  * The only file that touches ring memory. The letters name the barriers of
  * <linux/iocore_ring.h>. The virt_*() forms are used because the host runs in
@@ -99,7 +99,7 @@ void iocore_queue_free(struct iocore_queue *q)
 {
 	if (!q)
 		return;
-	if (q->leak) {
+	if (q->created) {
 		pr_warn("slot %u queue %u: the host did not give it back, its memory is lost\n",
 			q->disk->info.slot, q->nr);
 	} else {
@@ -130,7 +130,11 @@ int iocore_queue_create(struct iocore_queue *q, u32 vcpu)
 	return ret;
 }
 
-/* After 0 the host touches neither the ring nor the data of its requests. */
+/*
+ * After 0 the host touches neither the ring nor the data of its requests.
+ * -ENOENT promises nothing of the kind: the host may be in the middle of a
+ * detach. Only an empty slot does.
+ */
 int iocore_queue_destroy(struct iocore_queue *q)
 {
 	int ret;
@@ -138,12 +142,15 @@ int iocore_queue_destroy(struct iocore_queue *q)
 	if (!q->created)
 		return 0;
 	ret = iocore_hc_queue_destroy(q->disk->info.slot, q->nr);
-	if (ret == -ENOENT)
-		ret = 0;
-	q->leak = ret;
 	if (!ret)
 		q->created = false;
 	return ret;
+}
+
+/* The slot is empty, or has another disk: the host is done with the queue. */
+void iocore_queue_forget(struct iocore_queue *q)
+{
+	q->created = false;
 }
 
 /* ---- submission ---- */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * slots.c - the host's disk slots: which disks come and go
+ * The host's disk slots: which disks come and go
  *
  * One work item, the scan, reads all slots whenever the host says that
  * something changed, and stops disks that are broken or gone. It never waits
@@ -10,6 +10,7 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/blkdev.h>
+#include <linux/delay.h>
 #include <linux/mutex.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -30,7 +31,7 @@ static struct iocore_slot slots[IOCORE_MAX_DISKS];
 static u32 nr_slots;
 static u32 max_depth;
 static unsigned int nr_disks;
-static bool stopping;
+static bool stopping = true;	/* no new disks: not started yet, or unloading */
 static DECLARE_WAIT_QUEUE_HEAD(slots_empty);
 
 static void scan_work(struct work_struct *work);
@@ -110,6 +111,8 @@ static void scan_slot(u32 nr)
 	int ret = iocore_hc_disk_get(nr, &info);
 
 	info.slot = nr;
+	if (ret == -EBUSY)	/* being detached: an event says when it is gone */
+		return;
 	if (ret && ret != -ENOENT) {
 		pr_warn_ratelimited("slot %u: the host does not tell (%d)\n", nr, ret);
 		return;
@@ -139,6 +142,22 @@ static void scan_work(struct work_struct *work)
 	mutex_unlock(&slots_lock);
 }
 
+/* If the host is in the middle of a detach, the scan will find the disk gone. */
+static void wait_stopped(struct iocore_disk *disk)
+{
+	int i, ret;
+
+	for (i = 0; i < IOCORE_BLK_TRIES; i++) {
+		mutex_lock(&slots_lock);
+		ret = iocore_disk_stop(disk);
+		mutex_unlock(&slots_lock);
+		if (!ret)
+			return;
+		iocore_slots_kick();
+		msleep(IOCORE_BLK_TRY_MS);
+	}
+}
+
 /*
  * Step 4 and 5 of the head of iocore_blk.h. When the driver is unloaded, the
  * disk works until it is deleted, and is stopped then.
@@ -146,7 +165,6 @@ static void scan_work(struct work_struct *work)
 void iocore_slots_remove_work(struct work_struct *work)
 {
 	struct iocore_disk *disk = container_of(work, struct iocore_disk, remove);
-	int ret;
 
 	flush_work(&disk->add);
 	if (test_bit(IOCORE_BLK_ADDED, &disk->flags)) {
@@ -155,11 +173,8 @@ void iocore_slots_remove_work(struct work_struct *work)
 		del_gendisk(disk->gd);
 	}
 
+	wait_stopped(disk);
 	mutex_lock(&slots_lock);
-	ret = iocore_disk_stop(disk);
-	if (ret)
-		pr_err("slot %u: the host does not give the queues back (%d)\n",
-		       disk->info.slot, ret);
 	slots[disk->info.slot].disk = NULL;
 	iocore_disk_free(disk);
 	WRITE_ONCE(nr_disks, nr_disks - 1);
@@ -179,6 +194,9 @@ void iocore_slots_init(const struct iocore_identify *id)
 /* Look at all slots, and wait until the disks found are visible. */
 void iocore_slots_start(void)
 {
+	mutex_lock(&slots_lock);
+	stopping = false;
+	mutex_unlock(&slots_lock);
 	iocore_slots_kick();
 	flush_delayed_work(&scan);
 	flush_workqueue(iocore_wq);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * stats.c - sysfs attributes of a disk
+ * Sysfs attributes of a disk
  *
  * Documentation/ABI/testing/sysfs-block-iocore describes them.
  */
@@ -21,23 +21,41 @@ static ssize_t serial_show(struct device *dev, struct device_attribute *attr, ch
 }
 static DEVICE_ATTR_RO(serial);
 
-#define IOCORE_COUNTER(name, field)						\
-static ssize_t name##_show(struct device *dev, struct device_attribute *attr,	\
-			   char *buf)						\
-{										\
-	struct iocore_disk *disk = to_disk(dev);				\
-	u64 sum = 0;								\
-	u32 i;									\
-										\
-	for (i = 0; i < disk->nr_queues; i++)					\
-		sum += READ_ONCE(disk->queues[i]->field);			\
-	return sysfs_emit(buf, "%llu\n", sum);					\
-}										\
-static DEVICE_ATTR_RO(name)
+static ssize_t kicks_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct iocore_disk *disk = to_disk(dev);
+	u64 sum = 0;
+	u32 i;
 
-IOCORE_COUNTER(kicks, kicks);
-IOCORE_COUNTER(notifications, notifications);
-IOCORE_COUNTER(bad_completions, bad);
+	for (i = 0; i < disk->nr_queues; i++)
+		sum += READ_ONCE(disk->queues[i]->kicks);
+	return sysfs_emit(buf, "%llu\n", sum);
+}
+static DEVICE_ATTR_RO(kicks);
+
+static ssize_t notifications_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct iocore_disk *disk = to_disk(dev);
+	u64 sum = 0;
+	u32 i;
+
+	for (i = 0; i < disk->nr_queues; i++)
+		sum += READ_ONCE(disk->queues[i]->notifications);
+	return sysfs_emit(buf, "%llu\n", sum);
+}
+static DEVICE_ATTR_RO(notifications);
+
+static ssize_t bad_completions_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct iocore_disk *disk = to_disk(dev);
+	u64 sum = 0;
+	u32 i;
+
+	for (i = 0; i < disk->nr_queues; i++)
+		sum += READ_ONCE(disk->queues[i]->bad);
+	return sysfs_emit(buf, "%llu\n", sum);
+}
+static DEVICE_ATTR_RO(bad_completions);
 
 static struct attribute *serial_attrs[] = {
 	&dev_attr_serial.attr,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * trace.h - trace points of the guest driver
+ * Trace points of the guest driver
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM iocore_blk
