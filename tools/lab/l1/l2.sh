@@ -23,7 +23,7 @@ l2_alive()
 	local pid
 
 	pid=$(l2_pid) && [ -n "$pid" ] && kill -0 "$pid" 2>/dev/null &&
-		[ "$(sed 's/.*) //' "/proc/$pid/stat" | cut -c1)" != Z ]
+		[ "$(sed 's/.*) //' "/proc/$pid/stat" 2>/dev/null | cut -c1)" != Z ]
 }
 
 # Wait for the VMM to be gone; $1: tries of 0.1 s.
