@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * chardev.c - /dev/iocore: binding disks to VMs
+ */
+#include <linux/compat.h>
+#include <linux/file.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/pid.h>
+#include <linux/sched/signal.h>
+#include <linux/uaccess.h>
+
+#include "iocore.h"
+
+static_assert(sizeof(struct iocore_features) == 24);
+static_assert(offsetof(struct iocore_features, features) == 16);
+static_assert(sizeof(struct iocore_attach) == 80);
+static_assert(offsetof(struct iocore_attach, disk) == 16);
+static_assert(sizeof(struct iocore_detach) == 80);
+static_assert(offsetof(struct iocore_detach, disk) == 16);
+
+/* A call without the size that its structure has in the caller's header. */
+#define IOCORE_CALL(cmd)	((cmd) & ~IOCSIZE_MASK)
+
+/*
+ * Each structure begins with its length and flags. Of a longer one than ours
+ * the rest must be zero.
+ */
+static int iocore_copy_in(void *dst, size_t known, void __user *arg)
+{
+	u32 head[2];
+	int ret;
+
+	if (copy_from_user(head, arg, sizeof(head)))
+		return -EFAULT;
+	if (head[0] < known)
+		return -EINVAL;
+	if (head[0] > PAGE_SIZE)
+		return -E2BIG;
+	ret = copy_struct_from_user(dst, known, arg, head[0]);
+	if (ret)
+		return ret;
+	/* The copy is what is judged, whatever became of the original. */
+	memcpy(head, dst, sizeof(head));
+	return head[1] ? -EINVAL : 0;
+}
+
+static bool iocore_name_ok(const char *name)
+{
+	return name[0] && strnlen(name, IOCORE_NAME_LEN) < IOCORE_NAME_LEN;
+}
+
+static long iocore_ioctl_features(struct iocore_features __user *arg)
+{
+	struct iocore_features p;
+	int ret;
+
+	ret = iocore_copy_in(&p, sizeof(p), arg);
+	if (ret)
+		return ret;
+
+	p.len = sizeof(p);
+	p.version = IOCORE_API_VERSION;
+	p.ring_version = IOCORE_RING_VERSION;
+	p.features = 0;
+	return copy_to_user(arg, &p, sizeof(p)) ? -EFAULT : 0;
+}
+
+/* The reference to the VM's file lasts as long as the call, no longer. */
+static long iocore_ioctl_attach(struct iocore_attach __user *arg)
+{
+	struct iocore_attach p;
+	struct file *file;
+	struct kvm *kvm;
+	int ret;
+
+	ret = iocore_copy_in(&p, sizeof(p), arg);
+	if (ret)
+		return ret;
+	if (!iocore_name_ok(p.disk))
+		return -EINVAL;
+
+	file = fget(p.vm_fd);
+	if (!file)
+		return -EBADF;
+	ret = -EBADF;
+	if (!file_is_kvm(file))
+		goto out_put;
+
+	kvm = file->private_data;
+	ret = iocore_attach(kvm, p.disk, p.slot);
+	if (ret < 0)
+		goto out_put;
+
+	if (put_user(ret, &arg->slot)) {
+		iocore_detach_slot(kvm, ret);
+		ret = -EFAULT;
+		goto out_put;
+	}
+	ret = 0;
+
+out_put:
+	fput(file);
+	return ret;
+}
+
+/* A pid of the caller's namespace as a tgid of the initial one; 0 if gone. */
+static pid_t iocore_tgid(pid_t vpid)
+{
+	struct task_struct *task;
+	pid_t tgid = 0;
+
+	rcu_read_lock();
+	task = pid_task(find_vpid(vpid), PIDTYPE_PID);
+	if (task)
+		tgid = task_tgid_nr(task);
+	rcu_read_unlock();
+	return tgid;
+}
+
+static long iocore_ioctl_detach(struct iocore_detach __user *arg)
+{
+	struct iocore_detach p;
+	pid_t tgid = 0;
+	int ret;
+
+	ret = iocore_copy_in(&p, sizeof(p), arg);
+	if (ret)
+		return ret;
+	if (p.pad || p.vm_pid < 0 || !iocore_name_ok(p.disk))
+		return -EINVAL;
+
+	if (p.vm_pid) {
+		tgid = iocore_tgid(p.vm_pid);
+		if (!tgid)
+			return -ENOENT;
+	}
+	return iocore_detach(tgid, p.disk);
+}
+
+static long iocore_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	void __user *argp = (void __user *)arg;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+
+	switch (IOCORE_CALL(cmd)) {
+	case IOCORE_CALL(IOCORE_GET_FEATURES):
+		return iocore_ioctl_features(argp);
+	case IOCORE_CALL(IOCORE_ATTACH):
+		return iocore_ioctl_attach(argp);
+	case IOCORE_CALL(IOCORE_DETACH):
+		return iocore_ioctl_detach(argp);
+	default:
+		return -ENOTTY;
+	}
+}
+
+static int iocore_open(struct inode *inode, struct file *file)
+{
+	return capable(CAP_SYS_ADMIN) ? nonseekable_open(inode, file) : -EPERM;
+}
+
+static const struct file_operations iocore_fops = {
+	.owner		= THIS_MODULE,
+	.open		= iocore_open,
+	.unlocked_ioctl	= iocore_ioctl,
+	.compat_ioctl	= compat_ptr_ioctl,
+};
+
+static struct miscdevice iocore_misc = {
+	.minor	= MISC_DYNAMIC_MINOR,
+	.name	= "iocore",
+	.fops	= &iocore_fops,
+	.mode	= 0600,
+};
+
+int iocore_chardev_init(void)
+{
+	return misc_register(&iocore_misc);
+}
+
+void iocore_chardev_exit(void)
+{
+	misc_deregister(&iocore_misc);
+}

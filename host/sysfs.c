@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * sysfs.c - counters under /sys/kernel/iocore, one value a file
+ *
+ * The kobject of a core or a disk holds its configfs item, whose release frees
+ * the object. The kobject of a VM is what the VM lives by.
+ */
+#include <linux/kobject.h>
+#include <linux/slab.h>
+#include <linux/sysfs.h>
+
+#include "iocore.h"
+
+static struct kobject *iocore_root;
+static struct kobject *iocore_cores_dir;
+static struct kobject *iocore_disks_dir;
+static struct kobject *iocore_vms_dir;
+
+/* A read-only file of kobject @_kind, whose value is the expression @_value. */
+#define IOCORE_FILE(_kind, _name, _fmt, _value)				\
+static ssize_t _kind##_##_name##_show(struct kobject *kobj,		\
+				      struct kobj_attribute *attr,	\
+				      char *buf)			\
+{									\
+	struct iocore_##_kind *_kind =					\
+		container_of(kobj, struct iocore_##_kind, kobj);	\
+									\
+	return sysfs_emit(buf, _fmt "\n", _value);			\
+}									\
+static struct kobj_attribute _kind##_attr_##_name =			\
+	__ATTR(_name, 0444, _kind##_##_name##_show, NULL)
+
+/* ---- cores/NAME -------------------------------------------------------------- */
+
+IOCORE_FILE(core, cpu, "%u", READ_ONCE(core->cpu));
+IOCORE_FILE(core, busy_ns, "%llu", READ_ONCE(core->busy_ns));
+IOCORE_FILE(core, total_ns, "%llu", iocore_core_total_ns(core));
+IOCORE_FILE(core, turns, "%llu", READ_ONCE(core->turns));
+IOCORE_FILE(core, requests, "%llu", READ_ONCE(core->requests));
+IOCORE_FILE(core, sleeps, "%llu", READ_ONCE(core->sleeps));
+IOCORE_FILE(core, wakeups, "%lld", atomic64_read(&core->wakeups));
+
+static struct attribute *core_attrs[] = {
+	&core_attr_cpu.attr,
+	&core_attr_busy_ns.attr,
+	&core_attr_total_ns.attr,
+	&core_attr_turns.attr,
+	&core_attr_requests.attr,
+	&core_attr_sleeps.attr,
+	&core_attr_wakeups.attr,
+	NULL,
+};
+ATTRIBUTE_GROUPS(core);
+
+static void core_release(struct kobject *kobj)
+{
+	struct iocore_core *core = container_of(kobj, struct iocore_core, kobj);
+
+	config_item_put(&core->group.cg_item);
+}
+
+static const struct kobj_type core_ktype = {
+	.release	= core_release,
+	.sysfs_ops	= &kobj_sysfs_ops,
+	.default_groups	= core_groups,
+};
+
+int iocore_sysfs_add_core(struct iocore_core *core)
+{
+	int ret;
+
+	config_item_get(&core->group.cg_item);
+	ret = kobject_init_and_add(&core->kobj, &core_ktype, iocore_cores_dir,
+				   "%s", iocore_core_name(core));
+	if (ret)
+		kobject_put(&core->kobj);
+	return ret;
+}
+
+void iocore_sysfs_del_core(struct iocore_core *core)
+{
+	kobject_del(&core->kobj);
+	kobject_put(&core->kobj);
+}
+
+/* ---- disks/NAME -------------------------------------------------------------- */
+
+static struct iocore_disk_stats iocore_disk_stats_get(struct iocore_disk *disk)
+{
+	struct iocore_disk_stats sum = {};
+
+	iocore_disk_stats_sum(disk, &sum);
+	return sum;
+}
+
+IOCORE_FILE(disk, reads, "%llu", iocore_disk_stats_get(disk).reads);
+IOCORE_FILE(disk, writes, "%llu", iocore_disk_stats_get(disk).writes);
+IOCORE_FILE(disk, flushes, "%llu", iocore_disk_stats_get(disk).flushes);
+IOCORE_FILE(disk, read_bytes, "%llu", iocore_disk_stats_get(disk).read_bytes);
+IOCORE_FILE(disk, write_bytes, "%llu", iocore_disk_stats_get(disk).write_bytes);
+IOCORE_FILE(disk, errors, "%llu", iocore_disk_stats_get(disk).errors);
+IOCORE_FILE(disk, in_flight, "%d", atomic_read(&disk->in_flight));
+IOCORE_FILE(disk, capacity, "%llu", READ_ONCE(disk->lim.capacity));
+IOCORE_FILE(disk, readonly, "%d", READ_ONCE(disk->readonly));
+
+static ssize_t disk_path_show(struct kobject *kobj, struct kobj_attribute *attr,
+			      char *buf)
+{
+	struct iocore_disk *disk = container_of(kobj, struct iocore_disk, kobj);
+	ssize_t ret;
+
+	mutex_lock(&iocore_config_lock);
+	ret = sysfs_emit(buf, "%s\n", disk->path);
+	mutex_unlock(&iocore_config_lock);
+	return ret;
+}
+
+static struct kobj_attribute disk_attr_path =
+	__ATTR(path, 0444, disk_path_show, NULL);
+
+static struct attribute *disk_attrs[] = {
+	&disk_attr_reads.attr,
+	&disk_attr_writes.attr,
+	&disk_attr_flushes.attr,
+	&disk_attr_read_bytes.attr,
+	&disk_attr_write_bytes.attr,
+	&disk_attr_errors.attr,
+	&disk_attr_in_flight.attr,
+	&disk_attr_capacity.attr,
+	&disk_attr_readonly.attr,
+	&disk_attr_path.attr,
+	NULL,
+};
+ATTRIBUTE_GROUPS(disk);
+
+static void disk_release(struct kobject *kobj)
+{
+	struct iocore_disk *disk = container_of(kobj, struct iocore_disk, kobj);
+
+	config_item_put(&disk->group.cg_item);
+}
+
+static const struct kobj_type disk_ktype = {
+	.release	= disk_release,
+	.sysfs_ops	= &kobj_sysfs_ops,
+	.default_groups	= disk_groups,
+};
+
+int iocore_sysfs_add_disk(struct iocore_disk *disk)
+{
+	int ret;
+
+	config_item_get(&disk->group.cg_item);
+	ret = kobject_init_and_add(&disk->kobj, &disk_ktype, iocore_disks_dir,
+				   "%s", iocore_disk_name(disk));
+	if (ret)
+		kobject_put(&disk->kobj);
+	return ret;
+}
+
+void iocore_sysfs_del_disk(struct iocore_disk *disk)
+{
+	kobject_del(&disk->kobj);
+	kobject_put(&disk->kobj);
+}
+
+/* ---- vms/PID-N --------------------------------------------------------------- */
+
+#define IOCORE_VM_STAT(_name) \
+	IOCORE_FILE(vm, _name, "%lld", atomic64_read(&vm->stats._name))
+
+IOCORE_FILE(vm, pid, "%d", vm->pid);
+IOCORE_VM_STAT(kicks);
+IOCORE_VM_STAT(notifications_injected);
+IOCORE_VM_STAT(notifications_suppressed);
+IOCORE_VM_STAT(bad_control);
+IOCORE_VM_STAT(bad_descriptor);
+IOCORE_VM_STAT(bad_ring);
+
+static struct attribute *vm_attrs[] = {
+	&vm_attr_pid.attr,
+	&vm_attr_kicks.attr,
+	&vm_attr_notifications_injected.attr,
+	&vm_attr_notifications_suppressed.attr,
+	&vm_attr_bad_control.attr,
+	&vm_attr_bad_descriptor.attr,
+	&vm_attr_bad_ring.attr,
+	NULL,
+};
+ATTRIBUTE_GROUPS(vm);
+
+/* A kick may have found it a moment ago. */
+static void vm_release(struct kobject *kobj)
+{
+	struct iocore_vm *vm = container_of(kobj, struct iocore_vm, kobj);
+
+	kfree_rcu(vm, rcu);
+}
+
+static const struct kobj_type vm_ktype = {
+	.release	= vm_release,
+	.sysfs_ops	= &kobj_sysfs_ops,
+	.default_groups	= vm_groups,
+};
+
+/* On error the vm is gone. */
+int iocore_sysfs_add_vm(struct iocore_vm *vm)
+{
+	int ret;
+
+	ret = kobject_init_and_add(&vm->kobj, &vm_ktype, iocore_vms_dir,
+				   "%d-%u", vm->pid, vm->nr);
+	if (ret)
+		goto err_put;
+
+	vm->disks = kobject_create_and_add("disks", &vm->kobj);
+	if (!vm->disks) {
+		ret = -ENOMEM;
+		goto err_put;
+	}
+	return 0;
+
+err_put:
+	kobject_put(&vm->kobj);
+	return ret;
+}
+
+/* The caller's reference to the vm stays. */
+void iocore_sysfs_del_vm(struct iocore_vm *vm)
+{
+	kobject_put(vm->disks);
+	kobject_del(&vm->kobj);
+}
+
+static ssize_t attachment_slot_show(struct kobject *kobj,
+				    struct kobj_attribute *attr, char *buf)
+{
+	struct iocore_attachment *att =
+		container_of(attr, struct iocore_attachment, attr);
+
+	return sysfs_emit(buf, "%u\n", att->slot);
+}
+
+/* The name is the disk's, which stays as long as it is attached. */
+int iocore_sysfs_add_attachment(struct iocore_attachment *att)
+{
+	sysfs_attr_init(&att->attr.attr);
+	att->attr.attr.name = iocore_disk_name(att->disk);
+	att->attr.attr.mode = 0444;
+	att->attr.show = attachment_slot_show;
+	return sysfs_create_file(att->vm->disks, &att->attr.attr);
+}
+
+void iocore_sysfs_del_attachment(struct iocore_attachment *att)
+{
+	sysfs_remove_file(att->vm->disks, &att->attr.attr);
+}
+
+/* ---- the directories --------------------------------------------------------- */
+
+int iocore_sysfs_init(void)
+{
+	iocore_root = kobject_create_and_add("iocore", kernel_kobj);
+	if (!iocore_root)
+		return -ENOMEM;
+
+	iocore_cores_dir = kobject_create_and_add("cores", iocore_root);
+	if (!iocore_cores_dir)
+		goto err_root;
+	iocore_disks_dir = kobject_create_and_add("disks", iocore_root);
+	if (!iocore_disks_dir)
+		goto err_cores;
+	iocore_vms_dir = kobject_create_and_add("vms", iocore_root);
+	if (!iocore_vms_dir)
+		goto err_disks;
+	return 0;
+
+err_disks:
+	kobject_put(iocore_disks_dir);
+err_cores:
+	kobject_put(iocore_cores_dir);
+err_root:
+	kobject_put(iocore_root);
+	return -ENOMEM;
+}
+
+void iocore_sysfs_exit(void)
+{
+	kobject_put(iocore_vms_dir);
+	kobject_put(iocore_disks_dir);
+	kobject_put(iocore_cores_dir);
+	kobject_put(iocore_root);
+}

@@ -1,0 +1,597 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vm.c - the VMs and what is attached to them
+ *
+ * Closing an attachment, by detach or by the end of its VM:
+ *
+ *  1. Under vm->lock set att->closing and take its queues out. No queue can be
+ *     created any more, and nobody else will close it. vm->closers keeps the
+ *     struct kvm alive, because the end of the VM waits for it.
+ *  2. Without vm->lock, destroy the queues: each leaves its core and waits for
+ *     what is in flight. Then wait for those who took a queue out before us.
+ *  3. Stop the disk thread: it has nothing to do, and nothing can come.
+ *  4. Only now empty the slot. The guest takes an empty slot as the promise
+ *     that none of its memory is touched any more. Release the disk.
+ *  5. Tell the guest to look, then let go of the VM: after vm->closers has
+ *     dropped, the struct kvm may be gone.
+ *
+ * Locks: iocore_vms_lock is outside of vm->lock; iocore_config_lock is not
+ * taken under either of them.
+ */
+#include <linux/hashtable.h>
+#include <linux/kvm_pv_backend.h>
+#include <linux/module.h>
+#include <linux/nospec.h>
+#include <linux/pid.h>
+#include <linux/random.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/wait.h>
+
+#include "iocore.h"
+#include "trace.h"
+
+static DEFINE_HASHTABLE(iocore_vms, 6);
+static DEFINE_MUTEX(iocore_vms_lock);
+static bool iocore_exiting;
+static atomic64_t iocore_epoch;
+
+/* An epoch must not come again when the module is loaded anew. */
+void iocore_vm_init(void)
+{
+	atomic64_set(&iocore_epoch, get_random_u64());
+}
+
+/* ---- the table ----------------------------------------------------------- */
+
+struct iocore_vm *iocore_vm_find(struct kvm *kvm)
+{
+	struct iocore_vm *vm;
+
+	hash_for_each_possible_rcu(iocore_vms, vm, node, (unsigned long)kvm,
+				   lockdep_is_held(&iocore_vms_lock))
+		if (vm->kvm == kvm)
+			return vm;
+	return NULL;
+}
+
+void iocore_vm_put(struct iocore_vm *vm)
+{
+	kobject_put(&vm->kobj);
+}
+
+int iocore_vm_lock(struct iocore_vm *vm)
+{
+	int ret;
+
+	ret = mutex_lock_killable(&vm->lock);
+	if (ret)
+		return ret;
+	if (vm->dead) {
+		mutex_unlock(&vm->lock);
+		return -ENODEV;
+	}
+	return 0;
+}
+
+/* The process that made the VM, also where another one does the attaching. */
+static pid_t iocore_vm_pid(struct kvm *kvm)
+{
+	pid_t pid = kvm->userspace_pid;
+	struct task_struct *task;
+
+	if (current->mm == kvm->mm)
+		return task_tgid_nr(current);
+
+	rcu_read_lock();
+	task = pid_task(find_pid_ns(pid, &init_pid_ns), PIDTYPE_PID);
+	if (task)
+		pid = task_tgid_nr(task);
+	rcu_read_unlock();
+	return pid;
+}
+
+static bool iocore_vm_nr_taken(pid_t pid, unsigned int nr)
+{
+	struct iocore_vm *vm;
+	int bkt;
+
+	hash_for_each(iocore_vms, bkt, vm, node)
+		if (vm->pid == pid && vm->nr == nr)
+			return true;
+	return false;
+}
+
+static struct iocore_vm *iocore_vm_create(struct kvm *kvm)
+{
+	struct iocore_vm *vm;
+	int ret;
+
+	lockdep_assert_held(&iocore_vms_lock);
+
+	vm = kzalloc(sizeof(*vm), GFP_KERNEL_ACCOUNT);
+	if (!vm)
+		return ERR_PTR(-ENOMEM);
+
+	vm->kvm = kvm;
+	vm->pid = iocore_vm_pid(kvm);
+	while (iocore_vm_nr_taken(vm->pid, vm->nr))
+		vm->nr++;
+	mutex_init(&vm->lock);
+	xa_init(&vm->vcpus);
+	init_waitqueue_head(&vm->closed);
+
+	ret = iocore_sysfs_add_vm(vm);
+	if (ret)
+		return ERR_PTR(ret);
+
+	hash_add_rcu(iocore_vms, &vm->node, (unsigned long)kvm);
+	return vm;
+}
+
+struct iocore_vm *iocore_vm_get_or_create(struct kvm *kvm)
+{
+	struct iocore_vm *vm;
+
+	mutex_lock(&iocore_vms_lock);
+	if (iocore_exiting)
+		vm = ERR_PTR(-ENODEV);
+	else
+		vm = iocore_vm_find(kvm) ?: iocore_vm_create(kvm);
+	if (!IS_ERR(vm))
+		kobject_get(&vm->kobj);
+	mutex_unlock(&iocore_vms_lock);
+	return vm;
+}
+
+/* ---- queues --------------------------------------------------------------- */
+
+struct iocore_attachment *iocore_vm_slot(struct iocore_vm *vm, u32 slot)
+{
+	struct iocore_attachment *att;
+
+	if (slot >= IOCORE_MAX_DISKS)
+		return NULL;
+	slot = array_index_nospec(slot, IOCORE_MAX_DISKS);
+	att = rcu_dereference_protected(vm->slots[slot],
+					lockdep_is_held(&vm->lock));
+	return att && !att->closing ? att : NULL;
+}
+
+/*
+ * Queues on their way out: taken from att->queues under vm->lock, destroyed
+ * without it. att->draining keeps the attachment until the last is gone.
+ */
+struct iocore_doomed {
+	struct iocore_attachment *att;
+	unsigned int nr;
+	struct iocore_queue *queues[IOCORE_MAX_QUEUES];
+};
+
+static void iocore_doom(struct iocore_doomed *doomed,
+			struct iocore_attachment *att, u32 first, u32 nr)
+{
+	lockdep_assert_held(&att->vm->lock);
+
+	doomed->att = att;
+	doomed->nr = 0;
+	atomic_inc(&att->draining);
+	for (; nr; nr--, first++) {
+		if (!att->queues[first])
+			continue;
+		doomed->queues[doomed->nr++] = att->queues[first];
+		att->queues[first] = NULL;
+	}
+}
+
+/* The attachment may be gone on return. */
+static void iocore_doomed_destroy(struct iocore_doomed *doomed)
+{
+	struct iocore_vm *vm = doomed->att->vm;
+	unsigned int i;
+
+	for (i = 0; i < doomed->nr; i++)
+		iocore_queue_destroy(doomed->queues[i]);
+	atomic_dec_return_release(&doomed->att->draining);
+	wake_up_all(&vm->closed);
+}
+
+int iocore_vm_drop_queue(struct iocore_vm *vm, u32 slot, u32 nr)
+{
+	struct iocore_attachment *att;
+	struct iocore_doomed doomed;
+	int ret;
+
+	ret = iocore_vm_lock(vm);
+	if (ret)
+		return ret;
+	att = iocore_vm_slot(vm, slot);
+	if (!att || nr >= IOCORE_MAX_QUEUES)
+		goto err_unlock;
+	nr = array_index_nospec(nr, IOCORE_MAX_QUEUES);
+	if (!att->queues[nr])
+		goto err_unlock;
+	iocore_doom(&doomed, att, nr, 1);
+	mutex_unlock(&vm->lock);
+
+	iocore_doomed_destroy(&doomed);
+	return 0;
+
+err_unlock:
+	mutex_unlock(&vm->lock);
+	return -ENOENT;
+}
+
+static bool iocore_vm_settled(struct iocore_vm *vm)
+{
+	struct iocore_attachment *att;
+	bool settled = true;
+	unsigned int i;
+
+	rcu_read_lock();
+	for (i = 0; i < IOCORE_MAX_DISKS && settled; i++) {
+		att = rcu_dereference(vm->slots[i]);
+		if (att && (READ_ONCE(att->closing) ||
+			    atomic_read_acquire(&att->draining)))
+			settled = false;
+	}
+	rcu_read_unlock();
+	return settled;
+}
+
+static int iocore_reset_slot(struct iocore_vm *vm, unsigned int slot)
+{
+	struct iocore_attachment *att;
+	struct iocore_doomed doomed;
+	int ret;
+
+	ret = iocore_vm_lock(vm);
+	if (ret)
+		return ret;
+	att = iocore_vm_slot(vm, slot);
+	if (att)
+		iocore_doom(&doomed, att, 0, IOCORE_MAX_QUEUES);
+	mutex_unlock(&vm->lock);
+
+	if (att)
+		iocore_doomed_destroy(&doomed);
+	return 0;
+}
+
+/*
+ * On return nothing that the guest gave before the call is used any more,
+ * whoever was taking it away. A wait is cut short only by a fatal signal, and
+ * then the guest does not run again.
+ */
+void iocore_vm_reset(struct iocore_vm *vm)
+{
+	unsigned int slot;
+
+	for (slot = 0; slot < IOCORE_MAX_DISKS; slot++)
+		if (iocore_reset_slot(vm, slot))
+			return;
+	if (wait_event_killable(vm->closed, iocore_vm_settled(vm)))
+		return;
+
+	if (iocore_vm_lock(vm))
+		return;
+	iocore_vcpus_drop(vm);
+	mutex_unlock(&vm->lock);
+}
+
+/* ---- attach ---------------------------------------------------------------- */
+
+static bool iocore_vm_has_disk(struct iocore_vm *vm, struct iocore_disk *disk)
+{
+	struct iocore_attachment *att;
+	unsigned int i;
+
+	for (i = 0; i < IOCORE_MAX_DISKS; i++) {
+		att = rcu_dereference_protected(vm->slots[i],
+						lockdep_is_held(&vm->lock));
+		if (att && att->disk == disk)
+			return true;
+	}
+	return false;
+}
+
+/* The slot asked for, or the first empty one. */
+static int iocore_vm_pick_slot(struct iocore_vm *vm, int slot)
+{
+	if (slot >= 0)
+		return rcu_access_pointer(vm->slots[slot]) ? -EBUSY : slot;
+
+	for (slot = 0; slot < IOCORE_MAX_DISKS; slot++)
+		if (!rcu_access_pointer(vm->slots[slot]))
+			return slot;
+	return -ENOSPC;
+}
+
+/* The guest can use the attachment from here on. */
+static int iocore_publish(struct iocore_vm *vm, struct iocore_attachment *att,
+			  int slot)
+{
+	int ret;
+
+	ret = iocore_vm_lock(vm);
+	if (ret)
+		return ret;
+
+	if (iocore_vm_has_disk(vm, att->disk)) {
+		ret = -EBUSY;
+		goto out_unlock;
+	}
+	ret = iocore_vm_pick_slot(vm, slot);
+	if (ret < 0)
+		goto out_unlock;
+
+	slot = ret;
+	att->slot = slot;
+	ret = iocore_sysfs_add_attachment(att);
+	if (ret)
+		goto out_unlock;
+
+	rcu_assign_pointer(vm->slots[slot], att);
+	ret = slot;
+
+out_unlock:
+	mutex_unlock(&vm->lock);
+	return ret;
+}
+
+static struct iocore_attachment *iocore_attachment_alloc(struct iocore_vm *vm)
+{
+	struct iocore_attachment *att;
+
+	att = kzalloc(sizeof(*att), GFP_KERNEL_ACCOUNT);
+	if (!att)
+		return NULL;
+	att->vm = vm;
+	att->epoch = atomic64_inc_return(&iocore_epoch);
+	init_llist_head(&att->work);
+	return att;
+}
+
+static int iocore_vm_attach(struct iocore_vm *vm, const char *disk, int slot)
+{
+	struct iocore_attachment *att;
+	int ret;
+
+	att = iocore_attachment_alloc(vm);
+	if (!att)
+		return -ENOMEM;
+
+	ret = -ENODEV;
+	if (!try_module_get(THIS_MODULE))
+		goto err_free;
+
+	att->disk = iocore_disk_get(disk);
+	if (IS_ERR(att->disk)) {
+		ret = PTR_ERR(att->disk);
+		goto err_module;
+	}
+
+	ret = iocore_publish(vm, att, slot);
+	if (ret < 0)
+		goto err_disk;
+
+	iocore_notify_event(vm, IOCORE_EVENT_DISKS);
+	return ret;
+
+err_disk:
+	iocore_disk_put(att->disk);
+err_module:
+	module_put(THIS_MODULE);
+err_free:
+	kfree(att);
+	return ret;
+}
+
+/* The caller's reference to the VM's file keeps the struct kvm. */
+int iocore_attach(struct kvm *kvm, const char *disk, int slot)
+{
+	struct iocore_vm *vm;
+	const char *why;
+	int ret;
+
+	if (slot < -1 || slot >= IOCORE_MAX_DISKS)
+		return -EINVAL;
+	if (!kvm_pv_supported(kvm, &why)) {
+		pr_info_ratelimited("iocore: VM of process %d cannot be served: %s\n",
+				    iocore_vm_pid(kvm), why);
+		return -EOPNOTSUPP;
+	}
+
+	vm = iocore_vm_get_or_create(kvm);
+	if (IS_ERR(vm))
+		return PTR_ERR(vm);
+	ret = iocore_vm_attach(vm, disk, slot);
+	iocore_vm_put(vm);
+	return ret;
+}
+
+/* ---- detach ---------------------------------------------------------------- */
+
+/* Steps 2 to 5 of the head of this file. */
+static void iocore_close(struct iocore_vm *vm, struct iocore_attachment *att,
+			 struct iocore_doomed *doomed)
+{
+	struct iocore_disk *disk = att->disk;
+
+	iocore_doomed_destroy(doomed);
+	wait_event(vm->closed, !atomic_read_acquire(&att->draining));
+
+	iocore_thread_stop(att);
+
+	iocore_sysfs_del_attachment(att);
+	mutex_lock(&vm->lock);
+	RCU_INIT_POINTER(vm->slots[att->slot], NULL);
+	mutex_unlock(&vm->lock);
+	kfree_rcu(att, rcu);
+	iocore_disk_put(disk);
+	wake_up_all(&vm->closed);
+
+	iocore_notify_event(vm, IOCORE_EVENT_DISKS);
+	atomic_dec_return_release(&vm->closers);
+	wake_up_all(&vm->closed);
+	module_put(THIS_MODULE);
+}
+
+/*
+ * Close what is in a slot, provided that it is @disk (or anything, if @disk is
+ * NULL). Where another caller is closing it, wait for him, then -ENOENT.
+ */
+static int iocore_close_slot(struct iocore_vm *vm, unsigned int slot,
+			     const char *disk)
+{
+	struct iocore_attachment *att;
+	struct iocore_doomed doomed;
+	bool closing;
+
+	mutex_lock(&vm->lock);
+	att = rcu_dereference_protected(vm->slots[slot],
+					lockdep_is_held(&vm->lock));
+	if (att && disk && strcmp(iocore_disk_name(att->disk), disk))
+		att = NULL;
+	closing = att && att->closing;
+	if (!att || closing) {
+		mutex_unlock(&vm->lock);
+		if (closing)
+			wait_event_killable(vm->closed,
+					    !atomic_read(&vm->closers));
+		return -ENOENT;
+	}
+	WRITE_ONCE(att->closing, true);
+	atomic_inc(&vm->closers);
+	iocore_doom(&doomed, att, 0, IOCORE_MAX_QUEUES);
+	mutex_unlock(&vm->lock);
+
+	iocore_close(vm, att, &doomed);
+	return 0;
+}
+
+/* The slot that holds the disk, or -ENOENT. */
+static int iocore_vm_find_disk(struct iocore_vm *vm, const char *disk)
+{
+	struct iocore_attachment *att;
+	int slot, ret = -ENOENT;
+
+	rcu_read_lock();
+	for (slot = 0; slot < IOCORE_MAX_DISKS && ret < 0; slot++) {
+		att = rcu_dereference(vm->slots[slot]);
+		if (att && !strcmp(iocore_disk_name(att->disk), disk))
+			ret = slot;
+	}
+	rcu_read_unlock();
+	return ret;
+}
+
+/* The VM with the binding, referenced; ERR_PTR. */
+static struct iocore_vm *iocore_find_binding(pid_t tgid, const char *disk,
+					     int *slot)
+{
+	struct iocore_vm *vm, *found = NULL;
+	int bkt, nr;
+
+	mutex_lock(&iocore_vms_lock);
+	hash_for_each(iocore_vms, bkt, vm, node) {
+		if (tgid && vm->pid != tgid)
+			continue;
+		nr = iocore_vm_find_disk(vm, disk);
+		if (nr < 0)
+			continue;
+		if (found) {
+			found = ERR_PTR(-ENOTUNIQ);
+			break;
+		}
+		found = vm;
+		*slot = nr;
+	}
+	if (!IS_ERR_OR_NULL(found))
+		kobject_get(&found->kobj);
+	mutex_unlock(&iocore_vms_lock);
+	return found ?: ERR_PTR(-ENOENT);
+}
+
+int iocore_detach(pid_t tgid, const char *disk)
+{
+	struct iocore_vm *vm;
+	int slot, ret;
+
+	vm = iocore_find_binding(tgid, disk, &slot);
+	if (IS_ERR(vm))
+		return PTR_ERR(vm);
+	ret = iocore_close_slot(vm, slot, disk);
+	iocore_vm_put(vm);
+	return ret;
+}
+
+int iocore_detach_slot(struct kvm *kvm, unsigned int slot)
+{
+	struct iocore_vm *vm;
+	int ret;
+
+	vm = iocore_vm_get_or_create(kvm);
+	if (IS_ERR(vm))
+		return PTR_ERR(vm);
+	ret = iocore_close_slot(vm, slot, NULL);
+	iocore_vm_put(vm);
+	return ret;
+}
+
+/* ---- the end ---------------------------------------------------------------- */
+
+/* It is out of the table; ends the table's reference. */
+static void iocore_vm_teardown(struct iocore_vm *vm)
+{
+	unsigned int slot;
+
+	mutex_lock(&vm->lock);
+	vm->dead = true;
+	mutex_unlock(&vm->lock);
+
+	for (slot = 0; slot < IOCORE_MAX_DISKS; slot++)
+		iocore_close_slot(vm, slot, NULL);
+	wait_event(vm->closed, !atomic_read_acquire(&vm->closers));
+
+	mutex_lock(&vm->lock);
+	iocore_vcpus_drop(vm);
+	mutex_unlock(&vm->lock);
+
+	iocore_sysfs_del_vm(vm);
+	iocore_vm_put(vm);
+}
+
+/* KVM frees the struct kvm after this returns. */
+void iocore_vm_destroy(struct kvm *kvm)
+{
+	struct iocore_vm *vm;
+
+	mutex_lock(&iocore_vms_lock);
+	vm = iocore_vm_find(kvm);
+	if (vm)
+		hash_del_rcu(&vm->node);
+	mutex_unlock(&iocore_vms_lock);
+
+	if (vm)
+		iocore_vm_teardown(vm);
+}
+
+/*
+ * Nothing is attached. iocore_vms_lock is held throughout, so that a VM that
+ * ends meanwhile waits in iocore_vm_destroy() until we are done with it.
+ */
+void iocore_vm_destroy_all(void)
+{
+	struct hlist_node *next;
+	struct iocore_vm *vm;
+	int bkt;
+
+	mutex_lock(&iocore_vms_lock);
+	iocore_exiting = true;
+	hash_for_each_safe(iocore_vms, bkt, next, vm, node) {
+		hash_del_rcu(&vm->node);
+		iocore_vm_teardown(vm);
+	}
+	mutex_unlock(&iocore_vms_lock);
+}
