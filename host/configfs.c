@@ -281,70 +281,55 @@ void iocore_disk_put(struct iocore_disk *disk)
 	mutex_unlock(&iocore_config_lock);
 }
 
-/*
- * Opening and closing a backend can take as long as it likes: that happens
- * outside of the lock, while @changing keeps everybody else off the disk.
- */
 static int iocore_disk_enable(struct iocore_disk *disk)
 {
 	struct iocore_core *core;
-	int ret = 0;
+	int ret;
 
-	mutex_lock(&iocore_config_lock);
-	if (disk->changing)
-		ret = -EBUSY;
-	else if (!disk->enabled && !disk->path[0])
-		ret = -EINVAL;
-	if (ret || disk->enabled)
-		goto out_unlock;
+	lockdep_assert_held(&iocore_config_lock);
+	if (disk->enabled)
+		return 0;
+	if (!disk->path[0])
+		return -EINVAL;
 
 	core = iocore_core_use(disk->core_name);
-	if (IS_ERR(core)) {
-		ret = PTR_ERR(core);
-		goto out_unlock;
-	}
+	if (IS_ERR(core))
+		return PTR_ERR(core);
+
 	disk->core = core;
-	disk->changing = true;
-	mutex_unlock(&iocore_config_lock);
-
 	ret = iocore_disk_open(disk);
-
-	mutex_lock(&iocore_config_lock);
-	disk->changing = false;
-	disk->enabled = !ret;
 	if (ret) {
 		disk->core = NULL;
 		iocore_core_unuse(core);
+		return ret;
 	}
-
-out_unlock:
-	mutex_unlock(&iocore_config_lock);
-	return ret;
+	disk->enabled = true;
+	return 0;
 }
 
 static int iocore_disk_disable(struct iocore_disk *disk)
 {
-	int ret = 0;
-
-	mutex_lock(&iocore_config_lock);
-	if (disk->changing || disk->attachments)
-		ret = -EBUSY;
-	if (ret || !disk->enabled)
-		goto out_unlock;
+	lockdep_assert_held(&iocore_config_lock);
+	if (!disk->enabled)
+		return 0;
+	if (disk->attachments)
+		return -EBUSY;
 	disk->enabled = false;
-	disk->changing = true;
-	mutex_unlock(&iocore_config_lock);
 
 	/* A kick may still look from its attachment to the disk and the core. */
 	synchronize_rcu();
 	iocore_disk_close(disk);
-
-	mutex_lock(&iocore_config_lock);
 	iocore_core_unuse(disk->core);
 	disk->core = NULL;
-	disk->changing = false;
+	return 0;
+}
 
-out_unlock:
+static int iocore_disk_set_enabled(struct iocore_disk *disk, bool on)
+{
+	int ret;
+
+	mutex_lock(&iocore_config_lock);
+	ret = on ? iocore_disk_enable(disk) : iocore_disk_disable(disk);
 	mutex_unlock(&iocore_config_lock);
 	return ret;
 }
@@ -359,7 +344,7 @@ static int iocore_disk_set_string(struct iocore_disk *disk, char *field,
 		return -EINVAL;
 
 	mutex_lock(&iocore_config_lock);
-	if (!disk->enabled && !disk->changing) {
+	if (!disk->enabled) {
 		memset(field, 0, size);
 		memcpy(field, value, len);
 		ret = 0;
@@ -445,7 +430,7 @@ static ssize_t iocore_disk_readonly_store(struct config_item *item,
 		return -EINVAL;
 
 	mutex_lock(&iocore_config_lock);
-	if (!disk->enabled && !disk->changing) {
+	if (!disk->enabled) {
 		WRITE_ONCE(disk->readonly, on);
 		ret = count;
 	}
@@ -461,14 +446,11 @@ static ssize_t iocore_disk_enable_show(struct config_item *item, char *page)
 static ssize_t iocore_disk_enable_store(struct config_item *item,
 					const char *page, size_t count)
 {
-	struct iocore_disk *disk = to_disk(item);
-	int ret;
 	bool on;
 
 	if (kstrtobool(page, &on))
 		return -EINVAL;
-	ret = on ? iocore_disk_enable(disk) : iocore_disk_disable(disk);
-	return ret ?: count;
+	return iocore_disk_set_enabled(to_disk(item), on) ?: count;
 }
 
 CONFIGFS_ATTR(iocore_disk_, path);
@@ -488,10 +470,7 @@ static struct configfs_attribute *iocore_disk_attrs[] = {
 
 static void iocore_disk_release(struct config_item *item)
 {
-	struct iocore_disk *disk = to_disk(item);
-
-	free_percpu(disk->stats);
-	kfree(disk);
+	kfree(to_disk(item));
 }
 
 static struct configfs_item_operations iocore_disk_item_ops = {
@@ -508,7 +487,7 @@ static struct config_group *iocore_disk_make(struct config_group *parent,
 					     const char *name)
 {
 	struct iocore_disk *disk;
-	int ret = -ENOMEM;
+	int ret;
 
 	if (strlen(name) >= IOCORE_NAME_LEN)
 		return ERR_PTR(-ENAMETOOLONG);
@@ -518,21 +497,16 @@ static struct config_group *iocore_disk_make(struct config_group *parent,
 		return ERR_PTR(-ENOMEM);
 	config_group_init_type_name(&disk->group, name, &iocore_disk_type);
 
-	disk->stats = alloc_percpu(struct iocore_disk_stats);
-	if (!disk->stats)
-		goto err_put;
 	ret = iocore_sysfs_add_disk(disk);
-	if (ret)
-		goto err_put;
+	if (ret) {
+		config_item_put(&disk->group.cg_item);
+		return ERR_PTR(ret);
+	}
 
 	mutex_lock(&iocore_config_lock);
 	list_add_tail(&disk->list, &iocore_disks);
 	mutex_unlock(&iocore_config_lock);
 	return &disk->group;
-
-err_put:
-	config_item_put(&disk->group.cg_item);
-	return ERR_PTR(ret);
 }
 
 /* rmdir: it is not attached, no store runs. */
@@ -544,7 +518,7 @@ static void iocore_disk_gone(struct config_group *parent, struct config_item *it
 	list_del(&disk->list);
 	mutex_unlock(&iocore_config_lock);
 
-	WARN_ON_ONCE(iocore_disk_disable(disk));
+	WARN_ON_ONCE(iocore_disk_set_enabled(disk, false));
 	iocore_sysfs_del_disk(disk);
 }
 

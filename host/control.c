@@ -40,7 +40,7 @@ CHECK_FIELD(iocore_disk_info, max_queues, 48);
 CHECK_FIELD(iocore_disk_info, max_depth, 52);
 CHECK_FIELD(iocore_disk_info, serial, 56);
 
-static_assert(sizeof(struct iocore_queue_create) == 48);
+static_assert(sizeof(struct iocore_queue_create) == 40);
 CHECK_FIELD(iocore_queue_create, slot, 0);
 CHECK_FIELD(iocore_queue_create, queue, 4);
 CHECK_FIELD(iocore_queue_create, epoch, 8);
@@ -145,7 +145,6 @@ static long iocore_call_queue_create(struct iocore_vm *vm, struct kvm_vcpu *vcpu
 {
 	struct iocore_queue_create *p = &args->create;
 	struct iocore_attachment *att;
-	int ret;
 
 	if (!iocore_queue_params_ok(p))
 		return -EINVAL;
@@ -157,10 +156,6 @@ static long iocore_call_queue_create(struct iocore_vm *vm, struct kvm_vcpu *vcpu
 	p->queue = array_index_nospec(p->queue, IOCORE_MAX_QUEUES);
 	if (att->queues[p->queue])
 		return -EEXIST;
-
-	ret = iocore_thread_start(att);
-	if (ret)
-		return ret;
 	return iocore_queue_create(att, p);
 }
 

@@ -118,7 +118,6 @@ struct iocore_disk_stats {
 /**
  * struct iocore_disk - a backend with a name
  * @list:	all disks, under iocore_config_lock
- * @changing:	being enabled or disabled outside of iocore_config_lock
  * @attachments: bindings, under iocore_config_lock
  */
 struct iocore_disk {
@@ -130,7 +129,6 @@ struct iocore_disk {
 	char core_name[IOCORE_NAME_LEN];
 	bool readonly;
 	bool enabled;
-	bool changing;
 	unsigned int attachments;
 
 	struct iocore_core *core;

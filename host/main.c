@@ -21,9 +21,13 @@ static int __init iocore_init(void)
 
 	iocore_vm_init();
 
-	ret = iocore_sysfs_init();
+	ret = iocore_backend_init();
 	if (ret)
 		return ret;
+
+	ret = iocore_sysfs_init();
+	if (ret)
+		goto err_flush;
 
 	ret = kvm_pv_backend_register(&iocore_backend);
 	if (ret)
@@ -47,6 +51,8 @@ err_backend:
 	rcu_barrier();
 err_sysfs:
 	iocore_sysfs_exit();
+err_flush:
+	iocore_backend_exit();
 	return ret;
 }
 
@@ -63,6 +69,7 @@ static void __exit iocore_exit(void)
 	kvm_pv_backend_unregister(&iocore_backend);
 	rcu_barrier();
 	iocore_sysfs_exit();
+	iocore_backend_exit();
 }
 
 module_init(iocore_init);

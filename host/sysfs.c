@@ -34,7 +34,8 @@ static struct kobj_attribute _kind##_attr_##_name =			\
 
 IOCORE_FILE(core, cpu, "%u", READ_ONCE(core->cpu));
 IOCORE_FILE(core, busy_ns, "%llu", READ_ONCE(core->busy_ns));
-IOCORE_FILE(core, total_ns, "%llu", iocore_core_total_ns(core));
+IOCORE_FILE(core, total_ns, "%llu",
+	    READ_ONCE(core->enabled) ? iocore_core_total_ns(core) : 0);
 IOCORE_FILE(core, turns, "%llu", READ_ONCE(core->turns));
 IOCORE_FILE(core, requests, "%llu", READ_ONCE(core->requests));
 IOCORE_FILE(core, sleeps, "%llu", READ_ONCE(core->sleeps));
@@ -85,11 +86,15 @@ void iocore_sysfs_del_core(struct iocore_core *core)
 
 /* ---- disks/NAME -------------------------------------------------------------- */
 
+/* The counters exist, and begin at zero, while the disk is enabled. */
 static struct iocore_disk_stats iocore_disk_stats_get(struct iocore_disk *disk)
 {
 	struct iocore_disk_stats sum = {};
 
-	iocore_disk_stats_sum(disk, &sum);
+	mutex_lock(&iocore_config_lock);
+	if (disk->enabled)
+		iocore_disk_stats_sum(disk, &sum);
+	mutex_unlock(&iocore_config_lock);
 	return sum;
 }
 
