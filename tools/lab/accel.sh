@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # Which accelerator L1 runs on: KVM where it offers L1 a virtualization
 # extension for real, else TCG with its emulated SVM.
