@@ -19,6 +19,7 @@
 
 #include "iocore.h"
 
+/* The lists below, and who is enabled and used by whom. */
 DEFINE_MUTEX(iocore_config_lock);
 static LIST_HEAD(iocore_cores);
 static LIST_HEAD(iocore_disks);

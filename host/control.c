@@ -283,9 +283,10 @@ static long iocore_kick(struct kvm *kvm, u64 slot, u64 queue, u64 a3)
 		goto out_unlock;
 
 	atomic64_inc(&vm->stats.kicks);
-	if (!a3 && slot < IOCORE_MAX_DISKS && queue < IOCORE_MAX_QUEUES)
-		att = rcu_dereference(vm->slots[array_index_nospec(slot,
-							IOCORE_MAX_DISKS)]);
+	if (!a3 && slot < IOCORE_MAX_DISKS && queue < IOCORE_MAX_QUEUES) {
+		slot = array_index_nospec(slot, IOCORE_MAX_DISKS);
+		att = rcu_dereference(vm->slots[slot]);
+	}
 	if (att) {
 		trace_iocore_kick(vm->pid, slot, queue);
 		iocore_core_wake(att->disk->core);

@@ -16,13 +16,13 @@ static struct kobject *iocore_cores_dir;
 static struct kobject *iocore_disks_dir;
 static struct kobject *iocore_vms_dir;
 
-/* A read-only file of kobject @_kind, whose value is the expression @_value. */
+/* A read-only file of a @_kind; the expression @_value calls the object obj. */
 #define IOCORE_FILE(_kind, _name, _fmt, _value)				\
 static ssize_t _kind##_##_name##_show(struct kobject *kobj,		\
 				      struct kobj_attribute *attr,	\
 				      char *buf)			\
 {									\
-	struct iocore_##_kind *_kind =					\
+	struct iocore_##_kind *obj =					\
 		container_of(kobj, struct iocore_##_kind, kobj);	\
 									\
 	return sysfs_emit(buf, _fmt "\n", _value);			\
@@ -32,14 +32,14 @@ static struct kobj_attribute _kind##_attr_##_name =			\
 
 /* ---- cores/NAME -------------------------------------------------------------- */
 
-IOCORE_FILE(core, cpu, "%u", READ_ONCE(core->cpu));
-IOCORE_FILE(core, busy_ns, "%llu", READ_ONCE(core->busy_ns));
+IOCORE_FILE(core, cpu, "%u", READ_ONCE(obj->cpu));
+IOCORE_FILE(core, busy_ns, "%llu", READ_ONCE(obj->busy_ns));
 IOCORE_FILE(core, total_ns, "%llu",
-	    READ_ONCE(core->enabled) ? iocore_core_total_ns(core) : 0);
-IOCORE_FILE(core, turns, "%llu", READ_ONCE(core->turns));
-IOCORE_FILE(core, requests, "%llu", READ_ONCE(core->requests));
-IOCORE_FILE(core, sleeps, "%llu", READ_ONCE(core->sleeps));
-IOCORE_FILE(core, wakeups, "%lld", atomic64_read(&core->wakeups));
+	    READ_ONCE(obj->enabled) ? iocore_core_total_ns(obj) : 0);
+IOCORE_FILE(core, turns, "%llu", READ_ONCE(obj->turns));
+IOCORE_FILE(core, requests, "%llu", READ_ONCE(obj->requests));
+IOCORE_FILE(core, sleeps, "%llu", READ_ONCE(obj->sleeps));
+IOCORE_FILE(core, wakeups, "%lld", atomic64_read(&obj->wakeups));
 
 static struct attribute *core_attrs[] = {
 	&core_attr_cpu.attr,
@@ -98,15 +98,15 @@ static struct iocore_disk_stats iocore_disk_stats_get(struct iocore_disk *disk)
 	return sum;
 }
 
-IOCORE_FILE(disk, reads, "%llu", iocore_disk_stats_get(disk).reads);
-IOCORE_FILE(disk, writes, "%llu", iocore_disk_stats_get(disk).writes);
-IOCORE_FILE(disk, flushes, "%llu", iocore_disk_stats_get(disk).flushes);
-IOCORE_FILE(disk, read_bytes, "%llu", iocore_disk_stats_get(disk).read_bytes);
-IOCORE_FILE(disk, write_bytes, "%llu", iocore_disk_stats_get(disk).write_bytes);
-IOCORE_FILE(disk, errors, "%llu", iocore_disk_stats_get(disk).errors);
-IOCORE_FILE(disk, in_flight, "%d", atomic_read(&disk->in_flight));
-IOCORE_FILE(disk, capacity, "%llu", READ_ONCE(disk->lim.capacity));
-IOCORE_FILE(disk, readonly, "%d", READ_ONCE(disk->readonly));
+IOCORE_FILE(disk, reads, "%llu", iocore_disk_stats_get(obj).reads);
+IOCORE_FILE(disk, writes, "%llu", iocore_disk_stats_get(obj).writes);
+IOCORE_FILE(disk, flushes, "%llu", iocore_disk_stats_get(obj).flushes);
+IOCORE_FILE(disk, read_bytes, "%llu", iocore_disk_stats_get(obj).read_bytes);
+IOCORE_FILE(disk, write_bytes, "%llu", iocore_disk_stats_get(obj).write_bytes);
+IOCORE_FILE(disk, errors, "%llu", iocore_disk_stats_get(obj).errors);
+IOCORE_FILE(disk, in_flight, "%d", atomic_read(&obj->in_flight));
+IOCORE_FILE(disk, capacity, "%llu", READ_ONCE(obj->lim.capacity));
+IOCORE_FILE(disk, readonly, "%d", READ_ONCE(obj->readonly));
 
 static ssize_t disk_path_show(struct kobject *kobj, struct kobj_attribute *attr,
 			      char *buf)
@@ -171,16 +171,17 @@ void iocore_sysfs_del_disk(struct iocore_disk *disk)
 
 /* ---- vms/PID-N --------------------------------------------------------------- */
 
-#define IOCORE_VM_STAT(_name) \
-	IOCORE_FILE(vm, _name, "%lld", atomic64_read(&vm->stats._name))
+#define VM_STAT(_name)	atomic64_read(&obj->stats._name)
 
-IOCORE_FILE(vm, pid, "%d", vm->pid);
-IOCORE_VM_STAT(kicks);
-IOCORE_VM_STAT(notifications_injected);
-IOCORE_VM_STAT(notifications_suppressed);
-IOCORE_VM_STAT(bad_control);
-IOCORE_VM_STAT(bad_descriptor);
-IOCORE_VM_STAT(bad_ring);
+IOCORE_FILE(vm, pid, "%d", obj->pid);
+IOCORE_FILE(vm, kicks, "%lld", VM_STAT(kicks));
+IOCORE_FILE(vm, notifications_injected, "%lld",
+	    VM_STAT(notifications_injected));
+IOCORE_FILE(vm, notifications_suppressed, "%lld",
+	    VM_STAT(notifications_suppressed));
+IOCORE_FILE(vm, bad_control, "%lld", VM_STAT(bad_control));
+IOCORE_FILE(vm, bad_descriptor, "%lld", VM_STAT(bad_descriptor));
+IOCORE_FILE(vm, bad_ring, "%lld", VM_STAT(bad_ring));
 
 static struct attribute *vm_attrs[] = {
 	&vm_attr_pid.attr,

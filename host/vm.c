@@ -133,6 +133,15 @@ struct iocore_vm *iocore_vm_get_or_create(struct kvm *kvm)
 {
 	struct iocore_vm *vm;
 
+	/* One VM's calls do not wait for another VM. */
+	rcu_read_lock();
+	vm = iocore_vm_find(kvm);
+	if (vm && !kobject_get_unless_zero(&vm->kobj))
+		vm = NULL;
+	rcu_read_unlock();
+	if (vm)
+		return vm;
+
 	mutex_lock(&iocore_vms_lock);
 	if (iocore_exiting)
 		vm = ERR_PTR(-ENODEV);
