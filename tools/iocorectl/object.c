@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* object.c - making and deleting cores and disks in configfs */
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "iocorectl.h"
+
+int object_need_host(void)
+{
+	if (tree_has(CONFIG_DIR))
+		return EXIT_OK;
+	if (!tree_has("/sys/module/iocore"))
+		return fail(EXIT_UNSUPPORTED,
+			    "this host does not run iocore: the module is not loaded (see: iocorectl check)");
+	return fail(EXIT_UNSUPPORTED,
+		    "%s is missing: is configfs mounted? (see: iocorectl check)",
+		    CONFIG_DIR);
+}
+
+static int set_values(const struct object_kind *kind, const char *dir,
+		      const char *name, const struct attr_value *values)
+{
+	const char *hint = NULL;
+	int err;
+
+	for (; values->name; values++) {
+		if (!values->value)
+			continue;
+		err = attr_write(dir, values->name, values->value);
+		if (!err)
+			continue;
+		if (kind->hint)
+			hint = kind->hint(-err);
+		return fail(EXIT_FAILED, "%s %s: cannot set %s to '%s': %s%s%s",
+			    kind->name, name, values->name, values->value,
+			    strerror(-err), hint ? ": " : "", hint ? hint : "");
+	}
+	return EXIT_OK;
+}
+
+static int create_locked(const struct object_kind *kind, const char *name,
+			 const char *dir, const struct attr_value *values)
+{
+	int code;
+
+	if (mkdir(dir, 0755)) {
+		if (errno == EEXIST)
+			return fail(EXIT_FAILED, "%s %s exists already",
+				    kind->name, name);
+		return fail(EXIT_FAILED, "cannot make %s %s: %s", kind->name,
+			    name, strerror(errno));
+	}
+	code = set_values(kind, dir, name, values);
+	if (code && rmdir(dir))
+		fail(code, "cannot remove the unfinished %s %s: %s",
+		     kind->name, name, strerror(errno));
+	return code;
+}
+
+/*
+ * Make an object and set its values in order; the last is "enable". All or
+ * nothing: a value that is refused takes the object away again, and a signal
+ * that asks us to end waits until that is decided.
+ */
+int object_create(const struct object_kind *kind, const char *name,
+		  const struct attr_value *values)
+{
+	char dir[PATH_MAX];
+	sigset_t set, old;
+	int code;
+
+	code = object_need_host();
+	if (code)
+		return code;
+	if (tree_path(dir, "%s/%s/%s", CONFIG_DIR, kind->dir, name))
+		return fail(EXIT_FAILED, "%s: path too long", name);
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_BLOCK, &set, &old);
+	code = create_locked(kind, name, dir, values);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	return code ? code : output_done("created", kind->name, name);
+}
+
+/*
+ * Disabling tells an object in use from one that can't be deleted for another
+ * reason; both end in the same error of rmdir.
+ */
+int object_delete(const struct object_kind *kind, const char *name)
+{
+	char dir[PATH_MAX];
+	int code, err;
+
+	code = object_need_host();
+	if (code)
+		return code;
+	if (tree_path(dir, "%s/%s/%s", CONFIG_DIR, kind->dir, name))
+		return fail(EXIT_FAILED, "%s: path too long", name);
+	if (access(dir, F_OK))
+		return fail(EXIT_FAILED, "no %s is called %s", kind->name, name);
+
+	err = attr_write(dir, "enable", "0");
+	if (err == -EBUSY)
+		return fail(EXIT_FAILED, "%s %s is in use: %s", kind->name, name,
+			    kind->in_use);
+	if (err)
+		return fail(EXIT_FAILED, "cannot disable %s %s: %s", kind->name,
+			    name, strerror(-err));
+	if (rmdir(dir))
+		return fail(EXIT_FAILED, "cannot delete %s %s: %s", kind->name,
+			    name, strerror(errno));
+	return output_done("deleted", kind->name, name);
+}
+
+struct json_object *object_rows(const struct object_kind *kind,
+				void (*fill)(struct json_object *row,
+					     const char *dir, const char *name))
+{
+	struct json_object *rows = json_object_new_array();
+	struct dirent **names;
+	char dir[PATH_MAX];
+	int count, i;
+
+	if (tree_path(dir, "%s/%s", CONFIG_DIR, kind->dir))
+		return rows;
+	count = dir_names(dir, &names);
+	for (i = 0; i < count; i++) {
+		struct json_object *row;
+
+		if (tree_path(dir, "%s/%s/%s", CONFIG_DIR, kind->dir,
+			      names[i]->d_name))
+			continue;
+		row = json_object_new_object();
+		json_object_object_add(row, "name",
+				       json_object_new_string(names[i]->d_name));
+		fill(row, dir, names[i]->d_name);
+		json_object_array_add(rows, row);
+	}
+	if (count >= 0)
+		dir_free(names, count);
+	return rows;
+}
