@@ -18,7 +18,7 @@
 
 #define VALUE_LEN	4096
 
-#define __printf(fmt, args) __attribute__((__format__(__printf__, fmt, args)))
+#define __printf(fmt, args) __attribute((format(printf, fmt, args)))
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
 enum exit_code {

@@ -173,7 +173,7 @@ int parse_name(const char *what, int argc, char **argv, const char **name)
 				   argv[optind + 1]);
 	*name = argv[optind];
 	if (!name_ok(*name))
-		return usage_error("'%s' is not a name (up to %d of a-z A-Z 0-9 . _ -, no dot in front)",
+		return usage_error("'%s' is not a name: up to %d of a-zA-Z0-9._-, no dot in front",
 				   *name, IOCORE_NAME_LEN - 1);
 	return EXIT_OK;
 }
