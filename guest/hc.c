@@ -39,6 +39,12 @@ static int hc_struct(enum iocore_hc op, void *arg, size_t size)
 	return ret;
 }
 
+/* The host has unloaded iocore since: it keeps nothing and all slots are empty. */
+static bool host_left(int ret)
+{
+	return ret == -KVM_ENOSYS;
+}
+
 int iocore_hc_identify(struct iocore_identify *id)
 {
 	return hc_struct(IOCORE_HC_IDENTIFY, id, sizeof(*id));
@@ -46,22 +52,28 @@ int iocore_hc_identify(struct iocore_identify *id)
 
 int iocore_hc_reset(void)
 {
-	return hc(IOCORE_HC_RESET, 0, 0);
+	int ret = hc(IOCORE_HC_RESET, 0, 0);
+
+	return host_left(ret) ? 0 : ret;
 }
 
 /* Acts on the calling vCPU: the caller is bound to its CPU. */
 int iocore_hc_vcpu_notify(u64 gpa, u32 vector)
 {
 	struct iocore_vcpu_notify arg = { .gpa = gpa, .vector = vector };
+	int ret = hc_struct(IOCORE_HC_VCPU_NOTIFY, &arg, sizeof(arg));
 
-	return hc_struct(IOCORE_HC_VCPU_NOTIFY, &arg, sizeof(arg));
+	return host_left(ret) ? -ENOENT : ret;
 }
 
 int iocore_hc_disk_get(u32 slot, struct iocore_disk_info *info)
 {
+	int ret;
+
 	memset(info, 0, sizeof(*info));
 	info->slot = slot;
-	return hc_struct(IOCORE_HC_DISK_GET, info, sizeof(*info));
+	ret = hc_struct(IOCORE_HC_DISK_GET, info, sizeof(*info));
+	return host_left(ret) ? -ENOENT : ret;
 }
 
 int iocore_hc_queue_create(const struct iocore_queue_create *create)

@@ -47,6 +47,8 @@ static int identify(struct iocore_identify *id)
 		return decline("the host has no iocore");
 	if (ret == -EOPNOTSUPP)
 		return decline("the host can't serve this VM");
+	if (ret == -EINVAL)
+		return decline("the host no longer speaks this driver's ring version");
 	if (ret == -EPERM)
 		return decline("the host refuses this VM");
 	if (ret) {
