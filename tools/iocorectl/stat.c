@@ -19,7 +19,8 @@
 
 struct stat_kind {
 	const char *dir;	/* in sysfs, and the key of the rows */
-	const char *text[3];
+	const char *text[2];
+	const char *flags[2];
 	const char *values[4];	/* numbers that do not count */
 	const char *counters[MAX_KEYS];
 	const struct column *totals;
@@ -105,7 +106,8 @@ static const struct stat_kind kinds[] = {
 	}, {
 		.dir		= "disks",
 		.text		= { "path" },
-		.values		= { "capacity", "readonly", "in_flight" },
+		.values		= { "capacity", "in_flight" },
+		.flags		= { "readonly" },
 		.counters	= { "reads", "writes", "flushes", "read_bytes",
 				    "write_bytes", "errors" },
 		.totals		= disk_totals,
@@ -161,6 +163,8 @@ static struct json_object *sample_row(const struct stat_kind *kind,
 		return row;
 	for (i = 0; i < ARRAY_SIZE(kind->text) && kind->text[i]; i++)
 		attr_add_string(row, dir, kind->text[i]);
+	for (i = 0; i < ARRAY_SIZE(kind->flags) && kind->flags[i]; i++)
+		attr_add_bool(row, dir, kind->flags[i], kind->flags[i]);
 	for (i = 0; i < ARRAY_SIZE(kind->values) && kind->values[i]; i++)
 		attr_add_u64(row, dir, kind->values[i]);
 	for (i = 0; i < MAX_KEYS && kind->counters[i]; i++)
