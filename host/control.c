@@ -107,8 +107,9 @@ static long iocore_call_disk_get(struct iocore_vm *vm, struct kvm_vcpu *vcpu,
 	u32 slot = info->slot;
 
 	att = iocore_vm_slot(vm, slot);
+	/* -ENOENT promises an empty slot, and I/O may still be in flight. */
 	if (!att)
-		return -ENOENT;
+		return iocore_vm_slot_closing(vm, slot) ? -EBUSY : -ENOENT;
 	disk = att->disk;
 
 	*info = (struct iocore_disk_info) {
@@ -258,7 +259,7 @@ static bool iocore_is_refusal(u64 nr, long ret)
 {
 	if (!ret || ret == -EINTR || ret == -ENODEV)
 		return false;
-	return nr != IOCORE_HC_DISK_GET || ret != -ENOENT;
+	return nr != IOCORE_HC_DISK_GET || (ret != -ENOENT && ret != -EBUSY);
 }
 
 static void iocore_refused(struct iocore_vm *vm, const char *what, u64 value)

@@ -14,6 +14,7 @@
  */
 #include <linux/kthread.h>
 #include <linux/sched/clock.h>
+#include <linux/sched/stat.h>
 
 #include "iocore.h"
 #include "trace.h"
@@ -77,7 +78,11 @@ static void core_sleep(struct iocore_core *core)
 	core_clear_need_kick(core);
 }
 
-/* Let waiters have the lock; the mutex hands itself over after one failed try. */
+/*
+ * Let waiters have the lock; the mutex hands itself over after one failed try.
+ * Let whoever else wants this CPU have it: where a disk thread shares it, the
+ * scheduler alone would make each request wait for the next tick.
+ */
 static void core_yield(struct iocore_core *core)
 {
 	if (atomic_read(&core->waiters)) {
@@ -85,6 +90,8 @@ static void core_yield(struct iocore_core *core)
 		cond_resched();
 		mutex_lock(&core->lock);
 	}
+	if (!single_task_running())
+		yield();
 	cond_resched_tasks_rcu_qs();
 }
 

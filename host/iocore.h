@@ -381,6 +381,8 @@ int iocore_detach(pid_t tgid, const char *disk);		/* tgid 0: the only one */
 int iocore_detach_slot(struct kvm *kvm, unsigned int slot);
 /* What is in a slot, under vm->lock; NULL if it is closing. */
 struct iocore_attachment *iocore_vm_slot(struct iocore_vm *vm, u32 slot);
+/* It is being detached and not yet empty; under vm->lock. */
+bool iocore_vm_slot_closing(struct iocore_vm *vm, u32 slot);
 /* Take a queue away from its guest and wait for what is in flight. */
 int iocore_vm_drop_queue(struct iocore_vm *vm, u32 slot, u32 nr);
 /* Drop queues and notification pages; waits for attachments that close. */

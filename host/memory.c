@@ -44,10 +44,11 @@ void iocore_unmap_guest(unsigned int npages, struct page **pages, void *kaddr)
 
 /*
  * Walk the segments; with @iov fill it, without only count its entries.
- * Neighbours in user memory share an entry.
+ * Neighbours in user memory share an entry. Both walks must see one set of
+ * memslots, or the second could find more entries than the first.
  */
-static int segs_to_iov(struct kvm *kvm, const struct iocore_seg *segs, unsigned int nr,
-		       bool to_guest, struct iovec *iov)
+static int segs_to_iov(struct kvm_memslots *slots, const struct iocore_seg *segs,
+		       unsigned int nr, bool to_guest, struct iovec *iov)
 {
 	unsigned long last_end = 0;
 	unsigned int i;
@@ -58,7 +59,7 @@ static int segs_to_iov(struct kvm *kvm, const struct iocore_seg *segs, unsigned 
 		u32 left = segs[i].len;
 
 		while (left) {
-			struct kvm_memory_slot *slot = gfn_to_memslot(kvm, gpa_to_gfn(gpa));
+			struct kvm_memory_slot *slot = __gfn_to_memslot(slots, gpa_to_gfn(gpa));
 			unsigned long hva;
 			gpa_t end;
 			u32 len;
@@ -106,7 +107,7 @@ static enum iocore_status req_get_segs(struct iocore_req *req)
 enum iocore_status iocore_req_map(struct iocore_req *req)
 {
 	bool to_guest = req->sqe.opcode == IOCORE_OP_READ;
-	struct kvm *kvm = req->queue->att->vm->kvm;
+	struct kvm_memslots *slots = kvm_memslots(req->queue->att->vm->kvm);
 	enum iocore_status status;
 	int n;
 
@@ -114,7 +115,7 @@ enum iocore_status iocore_req_map(struct iocore_req *req)
 	if (status != IOCORE_S_OK)
 		return status;
 
-	n = segs_to_iov(kvm, req->segs, req->sqe.nr_segs, to_guest, NULL);
+	n = segs_to_iov(slots, req->segs, req->sqe.nr_segs, to_guest, NULL);
 	if (n < 0)
 		return IOCORE_S_FAULT;
 	req->iov = req->inline_iov;
@@ -122,7 +123,7 @@ enum iocore_status iocore_req_map(struct iocore_req *req)
 		req->iov = kmalloc_array(n, sizeof(*req->iov), GFP_KERNEL);
 	if (!req->iov)
 		return IOCORE_S_AGAIN;
-	segs_to_iov(kvm, req->segs, req->sqe.nr_segs, to_guest, req->iov);
+	segs_to_iov(slots, req->segs, req->sqe.nr_segs, to_guest, req->iov);
 	iov_iter_init(&req->iter, to_guest ? ITER_DEST : ITER_SOURCE, req->iov, n, req->sqe.len);
 	return IOCORE_S_OK;
 }

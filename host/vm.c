@@ -167,6 +167,14 @@ struct iocore_attachment *iocore_vm_slot(struct iocore_vm *vm, u32 slot)
 	return att && !att->closing ? att : NULL;
 }
 
+bool iocore_vm_slot_closing(struct iocore_vm *vm, u32 slot)
+{
+	lockdep_assert_held(&vm->lock);
+	return slot < IOCORE_MAX_DISKS &&
+		rcu_access_pointer(vm->slots[array_index_nospec(slot, IOCORE_MAX_DISKS)]) &&
+		!iocore_vm_slot(vm, slot);
+}
+
 /*
  * Queues on their way out: taken from att->queues under vm->lock, destroyed
  * without it. att->draining keeps the attachment until the last is gone.

@@ -61,7 +61,8 @@ struct iocore_attach {
  * @pad:	zero
  * @disk:	in: name
  *
- * Returns when no I/O of the binding is in flight. -ENOENT: not attached.
+ * Returns when no I/O of the binding is in flight. -ENOENT: not attached; -ENOTUNIQ:
+ * attached to several VMs and @vm_pid is 0.
  */
 struct iocore_detach {
 	__u32 len;

@@ -277,7 +277,8 @@ struct iocore_vcpu_notify {
  * @max_depth:		out
  * @serial:		out: zero padded, need not end in zero
  *
- * -ENOENT: the slot is empty.
+ * -ENOENT: the slot is empty, which promises that the host no longer touches
+ * any memory that was given for it; -EBUSY: the disk is being detached.
  */
 struct iocore_disk_info {
 	__u32 slot;
