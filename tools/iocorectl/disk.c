@@ -23,6 +23,8 @@ static const char *disk_hint(int err)
 	case ENOTBLK:
 	case EINVAL:
 		return "not a block device, nor a regular file with direct I/O, or empty";
+	case EOPNOTSUPP:
+		return "zoned block devices are not served";
 	case EROFS:
 		return "the backing device is read-only (use --readonly)";
 	default:
