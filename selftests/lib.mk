@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# The part of the kernel's selftests/lib.mk that our tests need.
+#
+#   TEST_PROGS		scripts that are tests
+#   TEST_FILES		what they need beside them
+#   TEST_GEN_PROGS	programs that are tests, built of one .c file each
+#   TEST_GEN_FILES	programs that the tests use
+#
+# OUTPUT is where programs are built, INSTALL_PATH where everything is put.
+
+OUTPUT	?= $(CURDIR)
+CC	?= gcc
+CFLAGS	+= -std=gnu11 -O2 -g -Wall -Wextra -Werror -I$(top)/include/uapi
+top	:= $(abspath $(dir $(lastword $(MAKEFILE_LIST)))/..)
+gen	:= $(addprefix $(OUTPUT)/,$(TEST_GEN_PROGS) $(TEST_GEN_FILES))
+
+.PHONY: all install emit_tests clean
+all: $(gen)
+
+$(OUTPUT)/%: %.c $(wildcard *.h ../lib/*.h)
+	@mkdir -p $(OUTPUT)
+	$(CC) $(CFLAGS) -o $@ $< $(LDLIBS)
+
+install: all
+	@mkdir -p $(INSTALL_PATH)
+	cp -p $(TEST_PROGS) $(TEST_FILES) $(wildcard settings) $(gen) $(INSTALL_PATH)/
+
+emit_tests:
+	@for t in $(TEST_PROGS) $(TEST_GEN_PROGS); do echo "$(notdir $(CURDIR)):$$t"; done
+
+clean:
+	rm -f $(gen)

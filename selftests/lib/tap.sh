@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# tap.sh - test points as TAP 13, each with a look at the kernels' logs
+#
+#	tap_begin
+#	tap_setup prepare			failing, it ends the script
+#	tap_point "what must hold" function ARG...
+#	tap_end
+#
+# A point runs in a subshell with `set -eu`: the first command that fails fails
+# it. Its output is shown as TAP comments if it did. In a point, fail MESSAGE
+# ends it, skip REASON skips it. After each point the logs of both kernels are
+# read: a warning, an oops, a lockup, a leak in either fails the point.
+
+TAP_N=0
+TAP_FAILED=0
+TAP_LOG=$(mktemp)
+
+# What no kernel says when all is well.
+KERNEL_COMPLAINTS='WARNING: |BUG: |BUG at|Oops|general protection fault|Call Trace:|KASAN|KFENCE'
+KERNEL_COMPLAINTS+='|UBSAN|kmemleak|[Ll]eaked|soft lockup|hard LOCKUP|detected stall|self-detected'
+KERNEL_COMPLAINTS+='|blocked for more than|hung_task|possible recursive locking|possible circular'
+KERNEL_COMPLAINTS+='|inconsistent lock state|suspicious RCU|refcount_t|Kernel panic|Unable to handle'
+KERNEL_COMPLAINTS+='|corruption|Bad page|scheduling while atomic|sleeping function called'
+KERNEL_COMPLAINTS+='|invalid opcode|double fault|No irq handler|unregister_netdevice'
+
+tap_begin()
+{
+	echo "TAP version 13"
+	trap 'tap_cleanup' EXIT
+	logs_mark
+}
+
+tap_cleanup()
+{
+	rm -rf "$TAP_LOG" "$TAP_LOG".*
+	if declare -F cleanup > /dev/null; then
+		cleanup > /dev/null 2>&1
+	fi
+}
+
+# ---- the kernels' logs ----
+
+guest_logs()
+{
+	local f
+
+	for f in "${RUN:-/nowhere}"/*-console.log; do
+		case $f in
+		*/l1-console.log | *'*'*) ;;
+		*) printf '%s\n' "$f" ;;
+		esac
+	done
+}
+
+# From here on a complaint belongs to the next point. The host's log is marked
+# by a line in it; a guest's, which outlives the guest, by its length.
+logs_mark()
+{
+	local f
+
+	LOGS_MARK="selftest $$.$TAP_N.$RANDOM"
+	echo "$LOGS_MARK" > /dev/kmsg
+	rm -f "$TAP_LOG".len.*
+	for f in $(guest_logs); do
+		stat -c %s "$f" > "$TAP_LOG.len.$(basename "$f")"
+	done
+}
+
+host_log_since()
+{
+	dmesg | awk -v mark="$LOGS_MARK" 'found; index($0, mark) { found = 1 }'
+}
+
+logs_complaints()
+{
+	local f from size
+
+	host_log_since | grep -E "$KERNEL_COMPLAINTS" | sed 's/^/host: /'
+	for f in $(guest_logs); do
+		from=$(cat "$TAP_LOG.len.$(basename "$f")" 2>/dev/null || echo 0)
+		size=$(stat -c %s "$f")
+		[ "$size" -ge "$from" ] || from=0
+		tail -c +$((from + 1)) "$f" | grep -aE "$KERNEL_COMPLAINTS" |
+			sed "s/^/$(basename "$f" -console.log): /"
+	done
+}
+
+# ---- points ----
+
+fail()
+{
+	echo "$*"
+	exit 1
+}
+
+skip()
+{
+	echo "$*"
+	exit 4
+}
+
+tap_comment()
+{
+	tr -d '\r\001' | sed 's/^/# /'
+}
+
+# tap_result RC NAME
+tap_result()
+{
+	local complaints
+
+	TAP_N=$((TAP_N + 1))
+	complaints=$(logs_complaints)
+	logs_mark
+	if [ -n "$complaints" ]; then
+		TAP_FAILED=$((TAP_FAILED + 1))
+		echo "not ok $TAP_N - $2"
+		echo "# a kernel complains:"
+		printf '%s\n' "$complaints" | head -n 40 | tap_comment
+		[ "$1" -eq 0 ] || tail -n 40 "$TAP_LOG" | tap_comment
+		return 1
+	fi
+	case $1 in
+	0) echo "ok $TAP_N - $2" ;;
+	4) echo "ok $TAP_N - $2 # SKIP $(tail -n 1 "$TAP_LOG")" ;;
+	*)
+		TAP_FAILED=$((TAP_FAILED + 1))
+		echo "not ok $TAP_N - $2"
+		tail -n 60 "$TAP_LOG" | tap_comment
+		[ "$1" -eq 1 ] || echo "# exit code $1"
+		return 1
+		;;
+	esac
+}
+
+tap_run()
+{
+	# Not in a condition, which would switch -e off inside.
+	(
+		set -eu
+		"$@"
+	) > "$TAP_LOG" 2>&1
+}
+
+tap_point()
+{
+	local name=$1 start=$SECONDS
+
+	shift
+	tap_run "$@"
+	tap_result $? "$name"
+	[ $((SECONDS - start)) -lt 20 ] || echo "# took $((SECONDS - start)) s"
+}
+
+tap_setup()
+{
+	tap_run "$@"
+	tap_result $? "setup: $*" || tap_bail "the setup failed"
+}
+
+tap_bail()
+{
+	echo "Bail out! $*"
+	exit 1
+}
+
+tap_skip_all()
+{
+	echo "1..0 # SKIP $*"
+	exit 4
+}
+
+tap_end()
+{
+	echo "1..$TAP_N"
+	[ $TAP_FAILED -eq 0 ]
+	exit
+}
+
+# ---- claims, for use in points ----
+
+# expect_eq WHAT GOT WANT
+expect_eq()
+{
+	[ "$2" = "$3" ] || fail "$1: '$2' instead of '$3'"
+}
+
+# expect_le WHAT GOT LIMIT, integers
+expect_le()
+{
+	[ "$2" -le "$3" ] || fail "$1: $2, which is more than $3"
+}
+
+expect_ge()
+{
+	[ "$2" -ge "$3" ] || fail "$1: $2, which is less than $3"
+}
+
+# expect_rc WANT COMMAND...
+expect_rc()
+{
+	local want=$1 rc=0
+
+	shift
+	"$@" || rc=$?
+	[ $rc -eq "$want" ] || fail "'$*' exited with $rc, not $want"
+}
+
+# expect_refusal RC PATTERN COMMAND...: it exits with RC and says PATTERN
+expect_refusal()
+{
+	local want=$1 pattern=$2 rc=0 out
+
+	shift 2
+	out=$("$@" 2>&1) || rc=$?
+	echo "$out"
+	[ $rc -eq "$want" ] || fail "'$*' exited with $rc, not $want"
+	printf '%s\n' "$out" | grep -qiE -- "$pattern" || fail "'$*' does not say '$pattern'"
+}
+
+# wait_for SECONDS COMMAND...
+wait_for()
+{
+	local deadline=$((SECONDS + $1))
+
+	shift
+	until "$@" > /dev/null 2>&1; do
+		[ $SECONDS -lt $deadline ] || fail "still not so: $*"
+		sleep 0.2
+	done
+}

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# vm.sh - guests, backends, cores and disks for the tests, in L1
+#
+# A guest is left running for the next script, which takes it over; so a
+# collection of tests boots few guests. Everything else is taken down between
+# scripts: host_clear() brings iocore back to having no disk and no core.
+
+SYS=/sys/kernel/iocore
+CFG=/sys/kernel/config/iocore
+NULLB=/sys/kernel/config/nullb
+
+# ---- guests ----
+
+# vm_up [NAME [VAR=VALUE...]]: take over or start; VARs are l2-start's.
+vm_up()
+{
+	local name=${1:-l2}
+
+	[ $# -eq 0 ] || shift
+	if ! L2=$name l2-run -t 10 true > /dev/null 2>&1; then
+		L2=$name l2-kill
+		env L2="$name" "$@" l2-start
+	fi
+}
+
+vm_pid()
+{
+	L2=${1:-l2} l2-pid
+}
+
+# vm_stat COUNTER [NAME]: a counter of the VM under sysfs
+vm_stat()
+{
+	cat "$SYS/vms/$(vm_pid "${2:-l2}")-0/$1"
+}
+
+# guest TEXT: a line of shell in the guest $VM
+guest()
+{
+	L2=${VM:-l2} l2-run -t "${GUEST_TIMEOUT:-120}" -c "$*"
+}
+
+guest_has()
+{
+	guest "[ -b /dev/$1 ]"
+}
+
+guest_lacks()
+{
+	guest "[ ! -e /sys/block/$1 ]"
+}
+
+# ---- backends ----
+
+# null_up NAME [ATTRIBUTE=VALUE...]: memory backed, 128 MiB; prints its path
+null_up()
+{
+	local dir=$NULLB/$1 a
+
+	[ -d "$NULLB" ] || modprobe null_blk nr_devices=0
+	mkdir "$dir"
+	shift
+	for a in memory_backed=1 size=128 submit_queues=1 queue_mode=2 "$@" power=1; do
+		echo "${a#*=}" > "$dir/${a%%=*}"
+	done
+	echo "/dev/nullb$(cat "$dir/index")"
+}
+
+null_clear()
+{
+	local d
+
+	for d in "$NULLB"/*/; do
+		[ ! -d "$d" ] || rmdir "$d"
+	done
+}
+
+# The NVMe disk: partition 1 for tests as it is, 2 with ext4 at /run/files.
+nvme_up()
+{
+	if [ ! -b /dev/nvme0n1p2 ]; then
+		printf ',384M\n,\n' | sfdisk -q /dev/nvme0n1
+		wait_for 10 test -b /dev/nvme0n1p2
+		mkfs.ext4 -q /dev/nvme0n1p2
+	fi
+	mkdir -p /run/files
+	mountpoint -q /run/files || mount -t ext4 /dev/nvme0n1p2 /run/files
+}
+
+# file_up NAME MIB: prints the path of a file of zeroes
+file_up()
+{
+	nvme_up
+	fallocate -l "$2M" "/run/files/$1"
+	dd if=/dev/zero of="/run/files/$1" bs=1M count="$2" conv=notrunc,fsync status=none
+	echo "/run/files/$1"
+}
+
+# ---- iocore ----
+
+core_up()
+{
+	iocorectl core add "$1" --cpu "${2:-0}" --idle-us "${3:-1000}"
+}
+
+# attach DISK [NAME]: prints the guest's device name
+attach()
+{
+	iocorectl attach --vm "$(vm_pid "${2:-l2}")" "$1" | grep -o 'ioc[a-z]*' | tail -n 1
+}
+
+# attach_wait DISK [NAME]: the same, once the guest has the device
+attach_wait()
+{
+	local dev
+
+	dev=$(attach "$@")
+	VM=${2:-l2} wait_for 15 guest_has "$dev"
+	echo "$dev"
+}
+
+disk_stat()
+{
+	cat "$SYS/disks/$1/$2"
+}
+
+vm_names()
+{
+	ls "$SYS/vms" 2>/dev/null
+}
+
+# Every binding, disk and core, made by whom it may be.
+host_clear()
+{
+	local d vm
+
+	for vm in $(vm_names); do
+		for d in "$SYS/vms/$vm/disks"/*; do
+			[ ! -e "$d" ] || iocorectl detach --vm "${vm%-*}" "$(basename "$d")"
+		done
+	done
+	for d in "$CFG"/disks/*/; do
+		[ ! -d "$d" ] || rmdir "$d"
+	done
+	for d in "$CFG"/cores/*/; do
+		[ ! -d "$d" ] || rmdir "$d"
+	done
+	null_clear
+	rm -f /run/files/*.img
+}
+
+iocore_threads()
+{
+	ps -eLo comm= | grep -E '^iocore|^ioc-' || true
+}
+
+# pins: pages that are pinned now, and not given back
+pins()
+{
+	awk '$1 == "nr_foll_pin_acquired" { a = $2 }
+	     $1 == "nr_foll_pin_released" { r = $2 }
+	     END { print a - r }' /proc/vmstat
+}
+
+modules_up()
+{
+	l1-modules > /dev/null
+}
+
+# The guests must be gone. rmmod retries as the last use may just be ending.
+module_down()
+{
+	wait_for 20 rmmod "$1"
+}
+
+need_iocore()
+{
+	[ -e /dev/iocore ] || tap_skip_all "iocore.ko is not loaded"
+	command -v iocorectl > /dev/null || tap_skip_all "iocorectl is not built"
+}
+
+# fio in the guest: fio_guest DEVICE ARG...
+fio_guest()
+{
+	local dev=$1
+
+	shift
+	L2=${VM:-l2} l2-run -t "${GUEST_TIMEOUT:-300}" fio --name=t --filename="/dev/$dev" \
+		--ioengine=libaio --direct=1 --thread --randrepeat=1 --output-format=normal "$@"
+}
+
+cleanup()
+{
+	host_clear
+}

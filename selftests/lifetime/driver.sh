@@ -1,0 +1,108 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# The guest's driver goes and comes, and so does its kernel.
+
+. "$(dirname "$0")/../lib/tap.sh"
+. "$(dirname "$0")/../lib/vm.sh"
+
+prepare()
+{
+	host_clear
+	null_up n0
+	core_up io0
+	iocorectl disk create d0 --path /dev/nullb0
+	vm_up
+	expect_eq "device" "$(attach_wait d0)" ioca
+}
+
+verify()
+{
+	fio_guest ioca --rw=randwrite --bsrange=512-64k --size=4m --iodepth=8 \
+		--verify=crc32c --do_verify=1 --verify_fatal=1
+}
+
+refused_under_load()
+{
+	local fio
+
+	fio_guest ioca --rw=randrw --bs=4k --size=64m --iodepth=16 --time_based --runtime=6 \
+		> /tmp/fio.log 2>&1 &
+	fio=$!
+	sleep 2
+	guest '! rmmod iocore_blk'
+	wait $fio || fail "fio: $(cat /tmp/fio.log)"
+}
+
+unload_loop()
+{
+	guest 'for i in 1 2 3 4 5 6 7 8 9 10; do
+			rmmod iocore_blk || exit 1
+			[ ! -e /sys/block/ioca ] || exit 1
+			insmod /lib/iocore_blk.ko || exit 1
+			dd if=/dev/ioca of=/dev/null bs=64k count=16 2>/dev/null || exit 1
+		done'
+	verify
+}
+
+# With the driver gone the host holds no page of the guest.
+nothing_pinned()
+{
+	guest rmmod iocore_blk
+	expect_eq "pages pinned" "$(pins)" 0
+	guest insmod /lib/iocore_blk.ko
+	wait_for 15 guest_has ioca
+}
+
+detached_meanwhile()
+{
+	guest rmmod iocore_blk
+	iocorectl detach d0
+	iocorectl attach --vm "$(vm_pid)" --slot 3 d0
+	guest insmod /lib/iocore_blk.ko
+	wait_for 15 guest_has iocd
+	iocorectl detach d0
+	wait_for 15 guest_lacks iocd
+	expect_eq "device" "$(attach_wait d0)" ioca
+}
+
+# The next kernel in the same VM finds its disk.
+reboot()
+{
+	local pid
+
+	pid=$(L2=boots l2-pid)
+	expect_eq "device" "$(attach_wait d1 boots)" ioca
+	VM=boots guest 'setsid fio --name=l --filename=/dev/ioca --rw=randwrite --bs=4k --direct=1 \
+			--ioengine=libaio --iodepth=16 --size=64m --time_based --runtime=60 \
+			> /dev/null 2>&1 < /dev/null &
+		sleep 2'
+	L2=boots l2-run -t 3 -c '(sleep 0.3; reboot -f) > /dev/null 2>&1 &' || true
+	wait_for 90 twice_ready
+	expect_eq "pid" "$(L2=boots l2-pid)" "$pid"
+	VM=boots wait_for 20 guest_has ioca
+	VM=boots verify
+}
+
+twice_ready()
+{
+	[ "$(grep -ac 'iocore-agent: ready' "$RUN/boots-console.log")" -ge 2 ]
+}
+
+boots_up()
+{
+	null_up n1
+	iocorectl disk create d1 --path /dev/nullb1
+	L2=boots MEM=512M l2-start -action reboot=reset
+}
+
+tap_begin
+need_iocore
+tap_setup prepare
+tap_point "unloading the driver is refused while its disk is in use" refused_under_load
+tap_point "ten times unloaded and loaded" unload_loop
+tap_point "a driver that is gone leaves nothing pinned" nothing_pinned
+tap_point "disks that change while the driver is away" detached_meanwhile
+tap_setup boots_up
+tap_point "reboot under load" reboot
+L2=boots l2-kill
+tap_end
