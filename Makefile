@@ -34,7 +34,7 @@ tools: root	## build build/tools/iocorectl
 	@$(IN_ROOT) make -s -C tools/iocorectl O=/iocore/build/tools
 
 unit: root	## run the user-space unit tests, with ASan and UBSan
-	@$(IN_ROOT) make -s -C selftests/unit O=/iocore/build/unit run
+	@selftests/unit/run
 
 static: root kvm	## checkpatch --strict and sparse over all sources
 	@$(LAB)/static
