@@ -26,7 +26,7 @@ install: all
 	cp -p $(TEST_PROGS) $(TEST_FILES) $(wildcard settings) $(gen) $(INSTALL_PATH)/
 
 emit_tests:
-	@for t in $(TEST_PROGS) $(TEST_GEN_PROGS); do echo "$(notdir $(CURDIR)):$$t"; done
+	@for t in $(TEST_GEN_PROGS) $(TEST_PROGS); do echo "$(notdir $(CURDIR)):$$t"; done
 
 clean:
 	rm -f $(gen)

@@ -26,7 +26,7 @@ with_core()
 		[ ! -d "$c" ] || iocorectl core del "$(basename "$c")"
 	done
 	core_up io0 0 "$1"
-	iocorectl disk create d0 --path /dev/nullb0 --core io0
+	iocorectl disk create d0 --path /dev/n0 --core io0
 	attach_wait d0
 }
 

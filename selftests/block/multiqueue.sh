@@ -13,7 +13,7 @@ prepare()
 	host_clear
 	null_up n0
 	core_up io0
-	iocorectl disk create d0 --path /dev/nullb0 --core io0
+	iocorectl disk create d0 --path /dev/n0 --core io0
 	vm_up smp VCPUS=2 MEM=512M
 	expect_eq "device" "$(attach_wait d0 smp)" ioca
 }

@@ -12,10 +12,10 @@ prepare()
 	null_up n1
 	null_up n2 size=16
 	core_up io0
-	iocorectl disk create d0 --path /dev/nullb0 --core io0
-	iocorectl disk create d1 --path /dev/nullb1 --core io0
-	dd if=/dev/urandom of=/dev/nullb2 bs=1M count=16 oflag=direct status=none
-	iocorectl disk create shared --path /dev/nullb2 --core io0 --readonly
+	iocorectl disk create d0 --path /dev/n0 --core io0
+	iocorectl disk create d1 --path /dev/n1 --core io0
+	dd if=/dev/urandom of=/dev/n2 bs=1M count=16 oflag=direct status=none
+	iocorectl disk create shared --path /dev/n2 --core io0 --readonly
 	vm_up
 	vm_up smp VCPUS=2 MEM=512M
 	expect_eq "device" "$(attach_wait d0)" ioca
@@ -41,7 +41,7 @@ at_once()
 # Neither has seen the other's data.
 kept_apart()
 {
-	[ "$(md5sum < /dev/nullb0)" != "$(md5sum < /dev/nullb1)" ]
+	[ "$(md5sum < /dev/n0)" != "$(md5sum < /dev/n1)" ]
 	expect_ge "bytes of d0" "$(disk_stat d0 write_bytes)" $((8 << 20))
 	expect_ge "bytes of d1" "$(disk_stat d1 write_bytes)" $((8 << 20))
 }
@@ -50,7 +50,7 @@ shared_readonly()
 {
 	local sum vm
 
-	sum=$(md5sum < /dev/nullb2)
+	sum=$(md5sum < /dev/n2)
 	for vm in l2 smp; do
 		expect_eq "device" "$(attach_wait shared $vm)" iocb
 		expect_eq "md5 in $vm" "$(VM=$vm guest 'md5sum < /dev/iocb')" "$sum"

@@ -19,7 +19,7 @@ usage_errors()
 	expect_rc 2 iocorectl disk nosuch
 	expect_rc 2 iocorectl disk create
 	expect_rc 2 iocorectl disk create x
-	expect_rc 2 iocorectl disk create x --path /dev/nullb0 --nosuch
+	expect_rc 2 iocorectl disk create x --path /dev/n0 --nosuch
 	expect_rc 2 iocorectl core add x
 	expect_rc 2 iocorectl core add x --cpu many
 	expect_rc 2 iocorectl core add x --cpu 0 --idle-us 99999999
@@ -62,33 +62,33 @@ no_such_cpu()
 
 same_backend_twice()
 {
-	iocorectl disk create da --path /dev/nullb0
-	expect_refusal 1 'in use|busy' iocorectl disk create db --path /dev/nullb0
+	iocorectl disk create da --path /dev/n0
+	expect_refusal 1 'in use|busy' iocorectl disk create db --path /dev/n0
 	[ ! -e $CFG/disks/db ] || fail "the disk was left behind"
 	iocorectl disk delete da
 }
 
 same_backend_readonly()
 {
-	iocorectl disk create da --path /dev/nullb0 --readonly
-	iocorectl disk create db --path /dev/nullb0 --readonly
-	expect_refusal 1 'in use|busy' iocorectl disk create dc --path /dev/nullb0
+	iocorectl disk create da --path /dev/n0 --readonly
+	iocorectl disk create db --path /dev/n0 --readonly
+	expect_refusal 1 'in use|busy' iocorectl disk create dc --path /dev/n0
 	iocorectl disk delete da
 	iocorectl disk delete db
 }
 
 same_name_twice()
 {
-	iocorectl disk create da --path /dev/nullb0
-	expect_rc 1 iocorectl disk create da --path /dev/nullb1
+	iocorectl disk create da --path /dev/n0
+	expect_rc 1 iocorectl disk create da --path /dev/n1
 	expect_rc 1 iocorectl core add io0 --cpu 1
-	expect_eq "path" "$(cat $CFG/disks/da/path)" /dev/nullb0
+	expect_eq "path" "$(cat $CFG/disks/da/path)" /dev/n0
 	iocorectl disk delete da
 }
 
 wrong_vm()
 {
-	iocorectl disk create da --path /dev/nullb0
+	iocorectl disk create da --path /dev/n0
 	expect_refusal 1 'no VM' iocorectl attach da --vm $$
 	expect_refusal 1 'no process' iocorectl attach da --vm 999999
 	expect_refusal 1 'not attached' iocorectl detach da
@@ -99,14 +99,14 @@ wrong_vm()
 
 core_in_use()
 {
-	iocorectl disk create da --path /dev/nullb0
+	iocorectl disk create da --path /dev/n0
 	expect_refusal 1 'disk|busy|use' iocorectl core del io0
 	iocorectl disk delete da
 }
 
 json()
 {
-	iocorectl disk create da --path /dev/nullb0 --serial S1
+	iocorectl disk create da --path /dev/n0 --serial S1
 	iocorectl disk list -o json | tee /tmp/disks.json
 	grep -q '"version":1' /tmp/disks.json
 	grep -q '"serial":"S1"' /tmp/disks.json

@@ -21,7 +21,7 @@ refused_with_core()
 
 refused_while_attached()
 {
-	iocorectl disk create d0 --path /dev/nullb0
+	iocorectl disk create d0 --path /dev/n0
 	expect_eq "device" "$(attach_wait d0)" ioca
 	expect_rc 1 rmmod iocore
 	fio_guest ioca --rw=randwrite --bs=4k --size=1m --verify=crc32c --do_verify=1
@@ -39,23 +39,26 @@ unloads_under_a_guest()
 	guest true
 }
 
-# A guest that comes up now finds no iocore, says so, and loads nothing.
+# A guest that comes up now finds no iocore, says so, and loads nothing. The
+# line comes twice, since busybox tries both system calls that load a module.
 driver_declines()
 {
 	guest 'rmmod iocore_blk
 		dmesg -c > /dev/null
 		! insmod /lib/iocore_blk.ko 2>/tmp/err
 		cat /tmp/err
-		dmesg | grep -c iocore_blk | grep -qx 1 || { dmesg; exit 1; }
-		dmesg | grep "iocore_blk: not loaded: the host has no iocore" || exit 1
+		dmesg | grep iocore_blk | grep -v taint > /tmp/said
+		grep -q "iocore_blk: not loaded: the host has no iocore" /tmp/said || exit 1
+		! grep -v "not loaded: the host has no iocore" /tmp/said || exit 1
 		! lsmod | grep -q iocore_blk'
 }
 
 loads_again()
 {
 	insmod /iocore/build/host/iocore.ko
+	null_up n0
 	core_up io0
-	iocorectl disk create d0 --path /dev/nullb0
+	iocorectl disk create d0 --path /dev/n0
 	guest 'insmod /lib/iocore_blk.ko'
 	expect_eq "device" "$(attach_wait d0)" ioca
 	fio_guest ioca --rw=randwrite --bs=4k --size=1m --verify=crc32c --do_verify=1

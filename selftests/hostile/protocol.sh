@@ -19,10 +19,10 @@ prepare()
 	null_up n2 size=64 irqmode=2 completion_nsec=30000000 hw_queue_depth=16
 	null_up n3 size=64
 	core_up io0
-	iocorectl disk create disk --path /dev/nullb0
-	iocorectl disk create ro --path /dev/nullb1 --readonly
-	iocorectl disk create slow --path /dev/nullb2
-	iocorectl disk create victim --path /dev/nullb3
+	iocorectl disk create disk --path /dev/n0
+	iocorectl disk create ro --path /dev/n1 --readonly
+	iocorectl disk create slow --path /dev/n2
+	iocorectl disk create victim --path /dev/n3
 	vm_up victim MEM=512M
 	vm_up evil NO_IOCORE_BLK=1 MEM=${RAM_MIB}M
 	attach disk evil

@@ -54,7 +54,7 @@ guest_lacks()
 
 # ---- backends ----
 
-# null_up NAME [ATTRIBUTE=VALUE...]: memory backed, 128 MiB; prints its path
+# null_up NAME [ATTRIBUTE=VALUE...]: memory backed, 128 MiB: /dev/NAME
 null_up()
 {
 	local dir=$NULLB/$1 a
@@ -65,7 +65,7 @@ null_up()
 	for a in memory_backed=1 size=128 submit_queues=1 queue_mode=2 "$@" power=1; do
 		echo "${a#*=}" > "$dir/${a%%=*}"
 	done
-	echo "/dev/nullb$(cat "$dir/index")"
+	wait_for 5 test -b "/dev/${dir##*/}"
 }
 
 null_clear()

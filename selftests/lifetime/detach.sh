@@ -12,9 +12,9 @@ prepare()
 	null_up n1 irqmode=2 completion_nsec=20000000
 	null_up n2
 	core_up io0
-	iocorectl disk create fast --path /dev/nullb0
-	iocorectl disk create slow --path /dev/nullb1
-	iocorectl disk create other --path /dev/nullb2
+	iocorectl disk create fast --path /dev/n0
+	iocorectl disk create slow --path /dev/n1
+	iocorectl disk create other --path /dev/n2
 	vm_up
 	expect_eq "device" "$(attach_wait other)" ioca
 }

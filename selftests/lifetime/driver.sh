@@ -10,7 +10,7 @@ prepare()
 	host_clear
 	null_up n0
 	core_up io0
-	iocorectl disk create d0 --path /dev/nullb0
+	iocorectl disk create d0 --path /dev/n0
 	vm_up
 	expect_eq "device" "$(attach_wait d0)" ioca
 }
@@ -91,7 +91,7 @@ twice_ready()
 boots_up()
 {
 	null_up n1
-	iocorectl disk create d1 --path /dev/nullb1
+	iocorectl disk create d1 --path /dev/n1
 	L2=boots MEM=512M l2-start -action reboot=reset
 }
 

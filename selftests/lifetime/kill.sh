@@ -18,8 +18,8 @@ prepare()
 	null_up n0
 	null_up n1 irqmode=2 completion_nsec=50000000
 	core_up io0
-	iocorectl disk create fast --path /dev/nullb0
-	iocorectl disk create slow --path /dev/nullb1
+	iocorectl disk create fast --path /dev/n0
+	iocorectl disk create slow --path /dev/n1
 	iocorectl disk create nvme --path /dev/nvme0n1p1
 	iocorectl disk create file --path /run/files/kill.img
 	expect_eq "pages pinned at first" "$(pins)" 0
