@@ -9,8 +9,9 @@
  *
  * Going to sleep (letters as in iocore_ring.h):
  *	1. state = INTERRUPTIBLE, so that a wake-up from here on is not lost
- *	2. NEED_KICK in every ring, full barrier (L)
- *	3. look at every ring once more; sleep only if all are empty
+ *	2. NEED_KICK in every ring, core->asleep, full barrier (L)
+ *	3. look at every ring once more; sleep only if all are empty and no
+ *	   notification is held back
  */
 #include <linux/kthread.h>
 #include <linux/sched/clock.h>
@@ -24,13 +25,15 @@ static const char *core_name(struct iocore_core *core)
 	return config_item_name(&core->group.cg_item);
 }
 
-static unsigned int core_poll(struct iocore_core *core)
+static unsigned int core_poll(struct iocore_core *core, u64 now)
 {
 	struct iocore_queue *q;
 	unsigned int taken = 0;
 
-	list_for_each_entry(q, &core->queues, node)
+	list_for_each_entry(q, &core->queues, node) {
 		taken += iocore_queue_poll(q);
+		iocore_notify_overdue(q, now);
+	}
 	return taken;
 }
 
@@ -39,7 +42,7 @@ static bool core_pending(struct iocore_core *core)
 	struct iocore_queue *q;
 
 	list_for_each_entry(q, &core->queues, node)
-		if (iocore_ring_sq_pending(&q->ring))
+		if (iocore_ring_sq_pending(&q->ring) || READ_ONCE(q->due))
 			return true;
 	return false;
 }
@@ -64,7 +67,8 @@ static void core_sleep(struct iocore_core *core)
 {
 	set_current_state(TASK_INTERRUPTIBLE);
 	core_set_need_kick(core);
-	smp_mb();	/* (L), pairs with (K) */
+	WRITE_ONCE(core->asleep, true);
+	smp_mb();	/* (L), pairs with (K); and with iocore_notify_now() */
 	if (!core_pending(core) && !atomic_read(&core->waiters) &&
 	    !kthread_should_stop()) {
 		WRITE_ONCE(core->sleeps, core->sleeps + 1);
@@ -75,6 +79,7 @@ static void core_sleep(struct iocore_core *core)
 		trace_iocore_wake(core_name(core));
 	}
 	__set_current_state(TASK_RUNNING);
+	WRITE_ONCE(core->asleep, false);
 	core_clear_need_kick(core);
 }
 
@@ -103,7 +108,7 @@ static int core_thread(void *data)
 
 	mutex_lock(&core->lock);
 	while (!kthread_should_stop()) {
-		taken = core_poll(core);
+		taken = core_poll(core, now);
 		before = now;
 		now = local_clock();
 		WRITE_ONCE(core->turns, core->turns + 1);

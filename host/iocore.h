@@ -277,10 +277,12 @@ void iocore_queue_mark_dirty(struct iocore_queue *q, u32 cq_index);
 
 /**
  * struct iocore_notifier_ops - how a completion reaches a vCPU
+ * @coalesce: raising costs exits, so let completions gather
  * @raise: any context, RCU read lock held
  */
 struct iocore_notifier_ops {
 	const char *name;
+	bool coalesce;
 	int (*raise)(struct iocore_vcpu *iv);
 };
 
@@ -291,6 +293,10 @@ int iocore_vcpu_register(struct iocore_vm *vm, struct kvm_vcpu *vcpu, u64 gpa, u
 void iocore_vcpus_drop(struct iocore_vm *vm);
 /* Any context. */
 void iocore_notify_queue(struct iocore_queue *q);
+/* A CQE was posted, @crossed says past cq_event: notify now? Under cq_lock. */
+bool iocore_notify_now(struct iocore_queue *q, bool crossed);
+/* Deliver a notification that was held back for too long; IOCore only. */
+void iocore_notify_overdue(struct iocore_queue *q, u64 now);
 /* Tell the guest that its set of disks changed; process context. */
 void iocore_notify_event(struct iocore_vm *vm, u32 events);
 
@@ -334,7 +340,11 @@ struct iocore_queue {
 	unsigned int npages;
 	struct page **pages;
 	void *area;
-	spinlock_t cq_lock;		/* the CQ side of ring */
+	spinlock_t cq_lock;		/* the CQ side of ring, notified to post_gap */
+	u32 notified;			/* cq_tail at the last notification */
+	bool due;			/* one is held back */
+	u64 last_post;			/* local_clock(), ns */
+	u64 post_gap;			/* moving average between posts, ns */
 	struct kref ref;
 	struct completion drained;
 	struct iocore_req *reqs;

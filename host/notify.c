@@ -5,12 +5,28 @@
  * Shared memory is the truth, the interrupt a hint: the pending bit is set
  * first, then the vector is raised, every time; KVM coalesces what is already
  * pending.
+ *
+ * Where raising costs exits, completions gather by commands in flight (as in
+ * vIC, ATC 2011): a notification waits until as many CQEs are unannounced as
+ * requests are still in flight, so never at a queue depth of one, and about
+ * half a queue at a time when it is busy. The last request in flight always
+ * announces itself and all before it. A request that is slower than the ring's
+ * own pace does not hold up the others: IOCore delivers what is overdue, and
+ * while it sleeps nothing is held back.
  */
 #include <linux/kvm_pv_backend.h>
+#include <linux/sched/clock.h>
 #include <linux/slab.h>
 
 #include "iocore.h"
 #include "trace.h"
+
+/* A notification is held no longer than this after the latest CQE, in ns. */
+#define IOCORE_HOLD_MAX		NSEC_PER_MSEC
+/* ... or than this many times the usual gap between CQEs */
+#define IOCORE_HOLD_GAPS	2
+/* weight of the past in the average gap */
+#define IOCORE_GAP_WEIGHT	8
 
 static int inject_raise(struct iocore_vcpu *iv)
 {
@@ -18,8 +34,9 @@ static int inject_raise(struct iocore_vcpu *iv)
 }
 
 const struct iocore_notifier_ops iocore_notify_inject = {
-	.name	= "inject",
-	.raise	= inject_raise,
+	.name		= "inject",
+	.coalesce	= true,
+	.raise		= inject_raise,
 };
 
 static void vcpu_raise(struct iocore_vm *vm, struct iocore_vcpu *iv,
@@ -46,6 +63,55 @@ void iocore_notify_queue(struct iocore_queue *q)
 		vcpu_raise(vm, iv, q->notifier);
 	}
 	rcu_read_unlock();
+}
+
+static void post_clock(struct iocore_queue *q)
+{
+	u64 now = local_clock();
+	u64 gap = min_t(u64, max_t(s64, now - q->last_post, 0), IOCORE_HOLD_MAX);
+
+	q->post_gap = (q->post_gap * (IOCORE_GAP_WEIGHT - 1) + gap) / IOCORE_GAP_WEIGHT;
+	WRITE_ONCE(q->last_post, now);
+}
+
+bool iocore_notify_now(struct iocore_queue *q, bool crossed)
+{
+	u32 tail = iocore_ring_cq_tail(&q->ring);
+	u32 in_flight = READ_ONCE(q->ring.sq_head) - tail;
+
+	lockdep_assert_held(&q->cq_lock);
+	post_clock(q);
+	if (!crossed && !q->due)
+		return false;
+	if (q->notifier->coalesce && tail - q->notified < in_flight) {
+		WRITE_ONCE(q->due, true);
+		smp_mb();	/* pairs with the one in core_sleep() */
+		if (!READ_ONCE(q->core->asleep))
+			return false;
+	}
+	WRITE_ONCE(q->due, false);
+	q->notified = tail;
+	return true;
+}
+
+void iocore_notify_overdue(struct iocore_queue *q, u64 now)
+{
+	unsigned long flags;
+	bool deliver;
+	u64 hold;
+
+	if (!READ_ONCE(q->due))
+		return;
+	spin_lock_irqsave(&q->cq_lock, flags);
+	hold = min_t(u64, q->post_gap * IOCORE_HOLD_GAPS, IOCORE_HOLD_MAX);
+	deliver = q->due && (s64)(now - q->last_post) >= (s64)hold;
+	if (deliver) {
+		WRITE_ONCE(q->due, false);
+		q->notified = iocore_ring_cq_tail(&q->ring);
+	}
+	spin_unlock_irqrestore(&q->cq_lock, flags);
+	if (deliver)
+		iocore_notify_queue(q);
 }
 
 void iocore_notify_event(struct iocore_vm *vm, u32 events)

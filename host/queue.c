@@ -9,6 +9,7 @@
  * of the queue, attachment, disk or VM goes away under a request.
  */
 #include <linux/bitops.h>
+#include <linux/nospec.h>
 #include <linux/slab.h>
 #include <linux/srcu.h>
 #include <linux/vmalloc.h>
@@ -50,7 +51,7 @@ static void queue_post(struct iocore_queue *q, u16 tag, enum iocore_status statu
 	spin_lock_irqsave(&q->cq_lock, flags);
 	old = iocore_ring_cq_tail(&q->ring);
 	iocore_ring_cq_post(&q->ring, tag, status);
-	notify = iocore_ring_cq_must_notify(&q->ring, old);
+	notify = iocore_notify_now(q, iocore_ring_cq_must_notify(&q->ring, old));
 	spin_unlock_irqrestore(&q->cq_lock, flags);
 
 	iocore_queue_mark_dirty(q, old);
@@ -82,7 +83,7 @@ static void queue_accept(struct iocore_queue *q, const struct iocore_sqe *sqe)
 	}
 
 	/* validated: tag < depth */
-	req = &q->reqs[sqe->tag];
+	req = &q->reqs[array_index_nospec(sqe->tag, q->lim.depth)];
 	if (test_and_set_bit_lock(0, &req->busy)) {
 		queue_refuse(q, sqe->tag, IOCORE_S_INVAL);
 		return;
