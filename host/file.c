@@ -42,6 +42,10 @@ static int file_backend_open(struct iocore_disk *disk)
 		return PTR_ERR(file) == -EACCES ? -EROFS : PTR_ERR(file);
 	inode = file_inode(file);
 	disk->file = file;
+	/* The path may name something else by now. */
+	err = -EINVAL;
+	if (!S_ISREG(inode->i_mode))
+		goto put;
 	err = -ETXTBSY;
 	if (IS_SWAPFILE(inode))
 		goto put;
@@ -84,6 +88,9 @@ static void file_rw(struct iocore_req *req)
 		.ki_ioprio	= get_current_ioprio(),
 		.ki_complete	= file_rw_done,
 	};
+
+	/* A filesystem may look at the kiocb after it has completed. */
+	atomic_inc(&req->pending);
 	if (req->sqe.opcode == IOCORE_OP_READ) {
 		ret = vfs_iocb_iter_read(file, iocb, &req->iter);
 	} else {
@@ -93,6 +100,7 @@ static void file_rw(struct iocore_req *req)
 	}
 	if (ret != -EIOCBQUEUED)
 		file_rw_done(iocb, ret);
+	iocore_req_part_end(req, 0);
 }
 
 static void file_flush_work(struct work_struct *work)
