@@ -60,6 +60,8 @@ int iocore_disk_open(struct iocore_disk *disk)
 	err = disk->ops->open(disk);
 	if (err)
 		goto free_stats;
+	/* Both backends carry out a segment of whole blocks only. */
+	disk->lim.dma_align |= disk->lim.logical_block - 1;
 	err = -EBUSY;
 	if (backend_shared(disk))
 		goto close;
