@@ -94,7 +94,7 @@ static enum iocore_status req_get_segs(struct iocore_req *req)
 	if (!(req->sqe.flags & IOCORE_SQE_TABLE)) {
 		req->segs = req->sqe.seg;
 	} else {
-		req->segs = kmalloc(bytes, GFP_KERNEL);
+		req->segs = kmalloc(bytes, GFP_KERNEL_ACCOUNT);
 		if (!req->segs)
 			return IOCORE_S_AGAIN;
 		if (kvm_read_guest(kvm, req->sqe.table_gpa, req->segs, bytes))
@@ -120,7 +120,7 @@ enum iocore_status iocore_req_map(struct iocore_req *req)
 		return IOCORE_S_FAULT;
 	req->iov = req->inline_iov;
 	if (n > ARRAY_SIZE(req->inline_iov))
-		req->iov = kmalloc_array(n, sizeof(*req->iov), GFP_KERNEL);
+		req->iov = kmalloc_array(n, sizeof(*req->iov), GFP_KERNEL_ACCOUNT);
 	if (!req->iov)
 		return IOCORE_S_AGAIN;
 	segs_to_iov(slots, req->segs, req->sqe.nr_segs, to_guest, req->iov);
