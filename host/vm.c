@@ -558,14 +558,19 @@ int iocore_detach_slot(struct kvm *kvm, unsigned int slot)
 
 /* ---- the end ---------------------------------------------------------------- */
 
-/* It is out of the table; ends the table's reference. */
-static void iocore_vm_teardown(struct iocore_vm *vm)
+/* Who sets it is the one who tears the vm down. */
+static void iocore_vm_set_dead(struct iocore_vm *vm)
 {
-	unsigned int slot;
-
+	lockdep_assert_held(&iocore_vms_lock);
 	mutex_lock(&vm->lock);
 	vm->dead = true;
 	mutex_unlock(&vm->lock);
+}
+
+/* It stays in the table, so that no other VM takes its name in sysfs. */
+static void iocore_vm_teardown(struct iocore_vm *vm)
+{
+	unsigned int slot;
 
 	for (slot = 0; slot < IOCORE_MAX_DISKS; slot++)
 		iocore_close_slot(vm, slot, NULL);
@@ -576,6 +581,13 @@ static void iocore_vm_teardown(struct iocore_vm *vm)
 	mutex_unlock(&vm->lock);
 
 	iocore_sysfs_del_vm(vm);
+}
+
+/* Ends the table's reference. */
+static void iocore_vm_forget(struct iocore_vm *vm)
+{
+	lockdep_assert_held(&iocore_vms_lock);
+	hash_del_rcu(&vm->node);
 	iocore_vm_put(vm);
 }
 
@@ -587,16 +599,22 @@ void iocore_vm_destroy(struct kvm *kvm)
 	mutex_lock(&iocore_vms_lock);
 	vm = iocore_vm_find(kvm);
 	if (vm)
-		hash_del_rcu(&vm->node);
+		iocore_vm_set_dead(vm);
 	mutex_unlock(&iocore_vms_lock);
+	if (!vm)
+		return;
 
-	if (vm)
-		iocore_vm_teardown(vm);
+	iocore_vm_teardown(vm);
+	mutex_lock(&iocore_vms_lock);
+	iocore_vm_forget(vm);
+	mutex_unlock(&iocore_vms_lock);
 }
 
 /*
  * Nothing is attached. iocore_vms_lock is held throughout, so that a VM that
- * ends meanwhile waits in iocore_vm_destroy() until we are done with it.
+ * ends meanwhile waits in iocore_vm_destroy() until we are done with it. One
+ * that is dead already is left to iocore_vm_destroy(), which the caller waits
+ * for when he unregisters from KVM.
  */
 void iocore_vm_destroy_all(void)
 {
@@ -607,8 +625,11 @@ void iocore_vm_destroy_all(void)
 	mutex_lock(&iocore_vms_lock);
 	iocore_exiting = true;
 	hash_for_each_safe(iocore_vms, bkt, next, vm, node) {
-		hash_del_rcu(&vm->node);
+		if (vm->dead)
+			continue;
+		iocore_vm_set_dead(vm);
 		iocore_vm_teardown(vm);
+		iocore_vm_forget(vm);
 	}
 	mutex_unlock(&iocore_vms_lock);
 }
