@@ -33,7 +33,7 @@
 #define IOCORE_BLK_DEPTH	256	/* enough for any backend; see limits.c */
 #define IOCORE_BLK_PART_BITS	4	/* minors of a disk; more use extended ones */
 
-/* asking the host for a queue back while it is in the middle of a detach */
+/* asking a busy host for a queue, or for one back in the middle of a detach */
 #define IOCORE_BLK_TRIES	100
 #define IOCORE_BLK_TRY_MS	50
 

@@ -13,6 +13,7 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/blk-mq.h>
+#include <linux/delay.h>
 #include <linux/gfp.h>
 #include <linux/io.h>
 #include <linux/log2.h>
@@ -124,8 +125,14 @@ int iocore_queue_create(struct iocore_queue *q, u32 vcpu)
 		.vcpu = vcpu,
 		.notify_bit = q->bit,
 	};
-	int ret = iocore_hc_queue_create(&arg);
+	int i, ret;
 
+	for (i = 0; i < IOCORE_BLK_TRIES; i++) {
+		ret = iocore_hc_queue_create(&arg);
+		if (ret != -EBUSY)
+			break;
+		msleep(IOCORE_BLK_TRY_MS);
+	}
 	q->created = !ret;
 	return ret;
 }

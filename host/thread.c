@@ -87,8 +87,9 @@ int iocore_thread_start(struct iocore_attachment *att)
 		return 0;
 	snprintf(name, sizeof(name), "iocore-%u-%d", att->slot, att->vm->pid);
 	thread = vhost_task_create(thread_fn, thread_killed, att, name);
+	/* A pending signal or a limit of the process forbids a new thread now. */
 	if (IS_ERR(thread))
-		return PTR_ERR(thread);
+		return PTR_ERR(thread) == -ENOMEM ? -ENOMEM : -EBUSY;
 	att->thread = thread;
 	vhost_task_start(thread);
 	return 0;

@@ -210,7 +210,8 @@ struct iocore_notify_page {
  *
  * -EINVAL: malformed; -EFAULT: not guest memory; -ENOENT: no such slot, queue
  * or vCPU; -EEXIST: already there; -ESTALE: another epoch; -ENOMEM;
- * -EOPNOTSUPP: this VM cannot be served; -EBUSY; -EPERM: not at CPL 0.
+ * -EOPNOTSUPP: this VM cannot be served; -EBUSY: not now, try again; -EPERM: not
+ * at CPL 0.
  */
 #define IOCORE_HC	0x10c0
 
