@@ -78,11 +78,11 @@ wait_for_load()
 
 	count_ios "$1"
 	first=$ios
-	for ((tries = 0; tries < 600; tries++)); do
+	for ((tries = 0; tries < 1500; tries++)); do
 		count_ios "$1"
 		[ $((ios - first)) -lt 4 ] || return 0
 		kill -0 "$2" 2>/dev/null || return 1
-		nap 0.05
+		nap 0.02
 	done
 	return 1
 }
@@ -103,8 +103,8 @@ measure_load()
 	printf '%s' "$after" > "$3.after"
 }
 
-# The same with no load: what the guest costs when it does nothing.
-measure_idle()
+# The same whatever the guest does.
+measure_plain()
 {
 	local before after
 
