@@ -168,7 +168,7 @@ static void test_configfs(void)
 	attr_set("disks", "tx", "path", "/run");
 	tap_errno(attr_set("disks", "tx", "enable", "1"), -EINVAL, "a directory");
 	attr_set("disks", "tx", "path", FILE_A);
-	tap_errno(attr_set("disks", "tx", "enable", "1"), -EBUSY, "a file that another disk writes");
+	tap_errno(attr_set("disks", "tx", "enable", "1"), -EBUSY, "another disk's file");
 	attr_set("disks", "tx", "path", FILE_B);
 	attr_set("disks", "tx", "core", "nosuch");
 	tap_errno(attr_set("disks", "tx", "enable", "1"), -ENODEV, "no such core");

@@ -26,7 +26,7 @@ prepare()
 	[ ! -d /sys/module/kvm_intel ] || module_down kvm_intel
 	module_down kvm
 	LAB_STOCK_KVM=1 l1-modules
-	NO_IOCORE_BLK=1 vm_up stock NO_IOCORE_BLK=1 MEM=512M
+	vm_up stock NO_IOCORE_BLK=1 MEM=512M
 }
 
 declines()

@@ -13,7 +13,8 @@ NULLB=/sys/kernel/config/nullb
 
 # ---- guests ----
 
-# vm_up [NAME [VAR=VALUE...]]: take over or start; VARs are l2-start's.
+# vm_up [NAME [VAR=VALUE...]]: take over or start; VARs are l2-start's. HLT exits,
+# so that idle guests leave the CPU to the others.
 vm_up()
 {
 	local name=${1:-l2}
@@ -21,7 +22,7 @@ vm_up()
 	[ $# -eq 0 ] || shift
 	if ! L2=$name l2-run -t 10 true > /dev/null 2>&1; then
 		L2=$name l2-kill
-		env L2="$name" "$@" l2-start
+		env L2="$name" CPU_PM=off "$@" l2-start
 	fi
 }
 

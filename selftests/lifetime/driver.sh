@@ -92,7 +92,7 @@ boots_up()
 {
 	null_up n1
 	iocorectl disk create d1 --path /dev/n1
-	L2=boots MEM=512M l2-start -action reboot=reset
+	L2=boots CPU_PM=off MEM=512M l2-start -action reboot=reset
 }
 
 tap_begin

@@ -41,7 +41,7 @@ kill_once()
 {
 	local d
 
-	l2-start
+	vm_up
 	for d in fast slow nvme file; do
 		attach $d > /dev/null
 	done
@@ -61,7 +61,7 @@ kill_once()
 
 still_serves()
 {
-	l2-start
+	vm_up
 	expect_eq "device" "$(attach_wait nvme)" ioca
 	fio_guest ioca --rw=randwrite --bsrange=512-64k --size=4m --iodepth=8 \
 		--verify=crc32c --do_verify=1 --verify_fatal=1
