@@ -77,6 +77,8 @@ static void *core_thread(void *arg)
 		rcu_read_lock();
 		cds_list_for_each_entry_rcu(q, &queues, node) {
 			n = iocore_ring_sq_peek(&q->ring);
+			/* Give whoever destroys the queue its chance. */
+			sched_yield();
 			for (i = 0; i < n && i < BATCH; i++)
 				core_take(q);
 			if (n > 0)

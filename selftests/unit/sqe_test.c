@@ -5,6 +5,8 @@
 #include "../../host/ring/sqe.h"
 #include "tap.h"
 
+typedef unsigned __int128 u128;
+
 #define CAPACITY	1048576ULL
 #define MAX_SEGS	128
 
@@ -235,7 +237,7 @@ static u32 oracle(const u8 *raw, const struct iocore_limits *l)
 {
 	bool table = raw[1] == 1, flush = raw[0] == 2;
 	u16 tag = raw[2] | raw[3] << 8, nr = raw[4] | raw[5] << 8;
-	unsigned __int128 sector, end;
+	u128 sector, end;
 	u32 len, bad = 0;
 	u64 word;
 
@@ -256,14 +258,14 @@ static u32 oracle(const u8 *raw, const struct iocore_limits *l)
 		bad |= SET(IOCORE_S_INVAL);
 	if (table && word % 16)
 		bad |= SET(IOCORE_S_INVAL);
-	if (table && (unsigned __int128)word + nr * 16 > (unsigned __int128)1 << 64)
+	if (table && (u128)word + nr * 16 > (u128)1 << 64)
 		bad |= SET(IOCORE_S_FAULT);
 	if (len < 1 || len > l->max_bytes || len > 1 << 20 || len % l->logical_block)
 		bad |= SET(IOCORE_S_INVAL);
 	if (sector * 512 % l->logical_block)
 		bad |= SET(IOCORE_S_INVAL);
 	end = sector * 512 + len;
-	if (end > (unsigned __int128)l->capacity * 512)
+	if (end > (u128)l->capacity * 512)
 		bad |= SET(IOCORE_S_RANGE);
 	if (raw[0] == 1 && l->readonly)
 		bad |= SET(IOCORE_S_READONLY);
@@ -351,14 +353,14 @@ static void test_fuzz(unsigned long long seed, unsigned long rounds)
 static u32 seg_oracle(const struct iocore_seg *segs, u32 nr, u32 len,
 		      const struct iocore_limits *l)
 {
-	unsigned __int128 sum = 0;
+	u128 sum = 0;
 	u32 i, bad = 0;
 
 	for (i = 0; i < nr; i++) {
 		if (segs[i].pad || segs[i].len % 512 || !segs[i].len ||
 		    segs[i].gpa % (l->dma_align + 1) || segs[i].len % (l->dma_align + 1))
 			bad |= SET(IOCORE_S_INVAL);
-		if ((unsigned __int128)segs[i].gpa + segs[i].len > (unsigned __int128)1 << 64)
+		if ((u128)segs[i].gpa + segs[i].len > (u128)1 << 64)
 			bad |= SET(IOCORE_S_FAULT);
 		sum += segs[i].len;
 	}

@@ -50,6 +50,8 @@ struct world {
 	bool lost, failed;
 };
 
+static u64 all_sleeps, all_kicks, all_notes;
+
 static void ring_bell(int fd)
 {
 	u64 one = 1;
@@ -356,12 +358,14 @@ static void stress(u32 depth, u32 start, u64 total)
 	pthread_join(disk, NULL);
 
 	ok = !over(&w) && w.completed == total && w.submitted == total;
-	ok &= tap_expect(w.sleeps && w.kicks && w.notes, "somebody never slept");
 	ok &= tap_expect(w.notes <= total, "more notifications than completions");
 	tap_note("depth %u: %llu requests, %llu sleeps, %llu kicks, %llu notifications",
 		 depth, (unsigned long long)w.completed, (unsigned long long)w.sleeps,
 		 (unsigned long long)w.kicks, (unsigned long long)w.notes);
 	tap_ok(ok, "depth %u from %#x: each request completes exactly once", depth, start);
+	all_sleeps += w.sleeps;
+	all_kicks += w.kicks;
+	all_notes += w.notes;
 	teardown(&w);
 	free(area);
 }
@@ -375,5 +379,7 @@ int main(void)
 	stress(8, 0xffffff00, total);
 	stress(64, 0xffffffc0, total);
 	stress(1024, 0xfffff000, total);
+	tap_ok(all_sleeps && all_kicks && all_notes && all_notes < 4 * total,
+	       "both sides slept, and some notifications were spared");
 	return tap_end();
 }

@@ -17,10 +17,10 @@
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #endif
 #ifndef __aligned
-#define __aligned(n)	__attribute__((aligned(n)))
+#define __aligned(n)	__attribute__((__aligned__(n)))
 #endif
 #ifndef __printf
-#define __printf(f, a)	__attribute__((format(printf, f, a)))
+#define __printf(f, a)	__attribute__((__format__(printf, f, a)))
 #endif
 
 #define TAP_SKIP	4	/* exit status of a test that could not run */
