@@ -91,11 +91,26 @@ defect()
 	fi
 }
 
+# Complaints of this machine's kernel since the mark, of which no point tells:
+# those of tests in C, and those that came late.
+log_defect()
+{
+	local complaint
+
+	grep -q '^# a kernel complains' "$2" && return
+	complaint=$(dmesg | awk -v mark="$1" -v bad="$KERNEL_COMPLAINTS" '
+		found && $0 ~ bad { print; exit }
+		index($0, mark) { found = 1 }')
+	[ -z "$complaint" ] || echo "the kernel complains: $complaint"
+}
+
 run_test()
 {
-	local dir=$1 test=$2 tap=$logs/$1-${2%.*}.tap rc limit why=
+	local dir=$1 test=$2 tap=$logs/$1-${2%.*}.tap rc limit why= mark
 
 	limit=$(timeout_of "$dir")
+	mark="kselftest $dir:$test $RANDOM"
+	echo "$mark" > /dev/kmsg
 	echo "# selftests: $dir: $test"
 	(
 		cd "$BASE/$dir" || exit 1
@@ -110,6 +125,7 @@ run_test()
 		   ! grep -q '^not ok' "$tap"; then
 			why="exit code $rc"
 		fi
+		[ -n "$why" ] || why=$(log_defect "$mark" "$tap")
 	fi
 	[ -z "$why" ] || add_failure "$tap" "$dir: $test: $why"
 	echo "# end" >> "$tap"
@@ -125,6 +141,9 @@ run_test()
 	fi
 }
 
+# shellcheck source=selftests/lib/tap.sh
+. "$BASE/lib/tap.sh"
+rm -f "$TAP_LOG"
 parse "$@"
 mkdir -p "$logs"
 for line in $(selected); do

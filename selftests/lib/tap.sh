@@ -34,7 +34,7 @@ tap_begin()
 
 tap_cleanup()
 {
-	rm -rf "$TAP_LOG" "$TAP_LOG".*
+	rm -f "$TAP_LOG"
 	if declare -F cleanup > /dev/null; then
 		cleanup > /dev/null 2>&1
 	fi
@@ -42,49 +42,48 @@ tap_cleanup()
 
 # ---- the kernels' logs ----
 
+declare -A LOG_SIZE
+
+# The size and path of each guest's log, a line each.
 guest_logs()
 {
-	local f
-
-	for f in "${RUN:-/nowhere}"/*-console.log; do
-		case $f in
-		*/l1-console.log | *'*'*) ;;
-		*) printf '%s\n' "$f" ;;
-		esac
-	done
+	stat -c '%s %n' "${RUN:-/nowhere}"/*-console.log 2>/dev/null | grep -v '/l1-console.log$'
 }
 
 # From here on a complaint belongs to the next point. The host's log is marked
 # by a line in it; a guest's, which outlives the guest, by its length.
 logs_mark()
 {
-	local f
+	local f size
 
 	LOGS_MARK="selftest $$.$TAP_N.$RANDOM"
 	echo "$LOGS_MARK" > /dev/kmsg
-	rm -f "$TAP_LOG".len.*
-	for f in $(guest_logs); do
-		stat -c %s "$f" > "$TAP_LOG.len.$(basename "$f")"
-	done
+	LOG_SIZE=()
+	while read -r size f; do
+		[ -z "$f" ] || LOG_SIZE[$f]=$size
+	done <<< "$(guest_logs)"
 }
 
-host_log_since()
+guest_complaints()
 {
-	dmesg | awk -v mark="$LOGS_MARK" 'found; index($0, mark) { found = 1 }'
+	local from=${LOG_SIZE[$1]:-0} name=${1##*/}
+
+	[ "$2" -ne "$from" ] || return 0
+	[ "$2" -gt "$from" ] || from=0
+	tail -c +$((from + 1)) "$1" | grep -aE "$KERNEL_COMPLAINTS" |
+		sed "s/^/${name%-console.log}: /"
 }
 
 logs_complaints()
 {
-	local f from size
+	local f size
 
-	host_log_since | grep -E "$KERNEL_COMPLAINTS" | sed 's/^/host: /'
-	for f in $(guest_logs); do
-		from=$(cat "$TAP_LOG.len.$(basename "$f")" 2>/dev/null || echo 0)
-		size=$(stat -c %s "$f")
-		[ "$size" -ge "$from" ] || from=0
-		tail -c +$((from + 1)) "$f" | grep -aE "$KERNEL_COMPLAINTS" |
-			sed "s/^/$(basename "$f" -console.log): /"
-	done
+	dmesg | awk -v mark="$LOGS_MARK" -v bad="$KERNEL_COMPLAINTS" '
+		found && $0 ~ bad { print "host: " $0 }
+		index($0, mark) { found = 1 }'
+	while read -r size f; do
+		[ -z "$f" ] || guest_complaints "$f" "$size"
+	done <<< "$(guest_logs)"
 }
 
 # ---- points ----
