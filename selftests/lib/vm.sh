@@ -157,9 +157,11 @@ iocore_threads()
 	ps -eLo comm= | grep -E '^iocore|^ioc-' || true
 }
 
-# pins: pages that are pinned now, and not given back
+# pins: pages that are pinned now, and not given back. Each CPU keeps a part of
+# the counters to itself until it is told to hand it over.
 pins()
 {
+	cat /proc/sys/vm/stat_refresh
 	awk '$1 == "nr_foll_pin_acquired" { a = $2 }
 	     $1 == "nr_foll_pin_released" { r = $2 }
 	     END { print a - r }' /proc/vmstat

@@ -47,9 +47,12 @@ unload_loop()
 # With the driver gone the host holds no page of the guest.
 nothing_pinned()
 {
+	local left
+
 	guest rmmod iocore_blk
-	expect_eq "pages pinned" "$(pins)" 0
+	left=$(pins)
 	guest insmod /lib/iocore_blk.ko
+	expect_eq "pages pinned" "$left" 0
 	wait_for 15 guest_has ioca
 }
 
