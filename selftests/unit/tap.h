@@ -16,11 +16,12 @@
 #ifndef ARRAY_SIZE
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #endif
+#define TAP_ATTRIBUTE(x)	__attribute__(x)
 #ifndef __aligned
-#define __aligned(n)	__attribute__((__aligned__(n)))
+#define __aligned(n)	TAP_ATTRIBUTE((__aligned__(n)))
 #endif
 #ifndef __printf
-#define __printf(f, a)	__attribute__((__format__(printf, f, a)))
+#define __printf(f, a)	TAP_ATTRIBUTE((__format__(printf, f, a)))
 #endif
 
 #define TAP_SKIP	4	/* exit status of a test that could not run */
