@@ -82,7 +82,7 @@ prepare()
 	VM=src guest_put "$HERE/reader" /bin/reader
 	VM=src guest "mkfifo /run/in; : > /run/out
 		setsid /bin/reader /dev/ioca $MIB /run/in > /run/out 2>&1 < /dev/null &"
-	expect_eq "read" "$(ask src 'read 0')" done
+	expect_eq "read" "$(ask src 'read 0')" "done"
 }
 
 # Memory that changes all the time keeps the migration from its end.
@@ -111,9 +111,9 @@ reads()
 
 	wait_for 60 rounds 3
 	before=$(ask src sum)
-	expect_eq "read" "$(ask src 'read 12345')" done
+	expect_eq "read" "$(ask src 'read 12345')" "done"
 	wait_for 60 rounds 5
-	expect_eq "read" "$(ask src 'read 77777')" done
+	expect_eq "read" "$(ask src 'read 77777')" "done"
 	rounds 5 || fail "the migration ended before the reads: $(migration)"
 	after=$(ask src sum)
 	[ "$after" != "$before" ] || fail "the buffer did not change"
@@ -122,7 +122,7 @@ reads()
 
 arrives()
 {
-	expect_eq "close" "$(ask src close)" done
+	expect_eq "close" "$(ask src close)" "done"
 	iocorectl detach d0
 	VM=src guest 'rm /run/busy'
 	qmp src migrate-set-parameters '{"downtime-limit": 2000}'

@@ -31,7 +31,7 @@ prepare()
 {
 	local g
 
-	[ ! -d $CFG ] || host_clear
+	[ ! -d "$CFG" ] || host_clear
 	for g in /run/l2/*/; do
 		[ ! -d "$g" ] || L2=$(basename "$g") l2-kill
 	done
@@ -73,8 +73,8 @@ results()
 	local nr
 
 	for nr in 0x1000 0x10bf $HC 0x10c1 0x80000000 0xffffffff; do
-		says 0 $nr $ENOSYS
-		says 3 $nr $EPERM
+		says 0 "$nr" $ENOSYS
+		says 3 "$nr" $EPERM
 	done
 	says 0 0x1 0
 	expect_eq "sub-calls that are answered" \
