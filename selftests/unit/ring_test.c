@@ -237,6 +237,11 @@ static void test_flags(void)
 	ok = hdr->flags == 0xf1;
 	iocore_ring_set_need_kick(&ring);
 	ok &= hdr->flags == 0xf1;
+	iocore_ring_clear_need_kick(&ring);
+	ok &= hdr->flags == 0xf0;
+	iocore_ring_clear_need_kick(&ring);
+	ok &= hdr->flags == 0xf0;
+	iocore_ring_set_need_kick(&ring);
 	iocore_ring_break(&ring);
 	ok &= hdr->flags == 0xf3 && iocore_ring_is_broken(&ring);
 	tap_ok(ok, "flags: each call changes its own bit only");
