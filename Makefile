@@ -42,7 +42,7 @@ static: root kvm	## checkpatch --strict and sparse over all sources
 check: host guest tools	## all tests: static, unit, then those in the lab
 	@selftests/check
 
-check-quick: host guest tools	## the tests that take less than two minutes
+check-quick: host guest tools	## static checks and user-space tests
 	@selftests/check --quick
 
 demo: host guest tools	## fio on bare metal, virtio-blk and iocore, compared
