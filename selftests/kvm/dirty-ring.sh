@@ -36,7 +36,7 @@ refused()
 	trap 'kill -9 "$QEMU"' EXIT
 	expect_refusal 1 "cannot attach d0 to VM $QEMU: .*dirty ring" \
 		iocorectl attach --vm "$QEMU" d0
-	host_log_since | grep "VM of process $QEMU cannot be served: dirty ring"
+	dmesg | grep "VM of process $QEMU cannot be served: dirty ring"
 	expect_eq "VMs known" "$(vm_names)" ""
 }
 
