@@ -104,7 +104,7 @@ static enum iocore_status req_get_segs(struct iocore_req *req)
 				    &req->queue->lim);
 }
 
-enum iocore_status iocore_req_map(struct iocore_req *req)
+static enum iocore_status req_map(struct iocore_req *req)
 {
 	bool to_guest = req->sqe.opcode == IOCORE_OP_READ;
 	struct kvm_memslots *slots = kvm_memslots(req->queue->att->vm->kvm);
@@ -136,6 +136,16 @@ void iocore_req_unmap(struct iocore_req *req)
 		kfree(req->segs);
 	req->iov = NULL;
 	req->segs = NULL;
+}
+
+/* What is refused keeps no segments: nobody may walk what was not validated. */
+enum iocore_status iocore_req_map(struct iocore_req *req)
+{
+	enum iocore_status status = req_map(req);
+
+	if (status != IOCORE_S_OK)
+		iocore_req_unmap(req);
+	return status;
 }
 
 /*
