@@ -5,6 +5,8 @@
 . "$(dirname "$0")/../lib/tap.sh"
 . "$(dirname "$0")/../lib/vm.sh"
 
+HERE=$(cd "$(dirname "$0")" && pwd)
+
 prepare()
 {
 	host_clear
@@ -68,27 +70,48 @@ detached_meanwhile()
 	expect_eq "device" "$(attach_wait d0)" ioca
 }
 
-# The next kernel in the same VM finds its disk.
+start_load()
+{
+	VM=boots guest 'setsid fio --name=l --filename=/dev/ioca --rw=randwrite --bs=4k --direct=1 \
+			--ioengine=libaio --iodepth=16 --size=64m --time_based --runtime=60 \
+			> /dev/null 2>&1 < /dev/null &
+		sleep 2'
+}
+
+ready_times()
+{
+	[ "$(grep -ac 'iocore-agent: ready' "$RUN/boots-console.log")" -ge "$1" ]
+}
+
+# The next kernel in the same VM finds its disk: the Nth, of the same VMM.
+comes_back()
+{
+	wait_for 90 ready_times "$1"
+	expect_eq "pid" "$(L2=boots l2-pid)" "$2"
+	VM=boots wait_for 20 guest_has ioca
+	VM=boots verify
+}
+
 reboot()
 {
 	local pid
 
 	pid=$(L2=boots l2-pid)
 	expect_eq "device" "$(attach_wait d1 boots)" ioca
-	VM=boots guest 'setsid fio --name=l --filename=/dev/ioca --rw=randwrite --bs=4k --direct=1 \
-			--ioengine=libaio --iodepth=16 --size=64m --time_based --runtime=60 \
-			> /dev/null 2>&1 < /dev/null &
-		sleep 2'
+	start_load
 	L2=boots l2-run -t 3 -c '(sleep 0.3; reboot -f) > /dev/null 2>&1 &' || true
-	wait_for 90 twice_ready
-	expect_eq "pid" "$(L2=boots l2-pid)" "$pid"
-	VM=boots wait_for 20 guest_has ioca
-	VM=boots verify
+	comes_back 2 "$pid"
 }
 
-twice_ready()
+# The guest's kernel knows nothing of this one, and its driver says no goodbye.
+hard_reset()
 {
-	[ "$(grep -ac 'iocore-agent: ready' "$RUN/boots-console.log")" -ge 2 ]
+	local pid
+
+	pid=$(L2=boots l2-pid)
+	start_load
+	"$HERE/../kvm/qmp" /run/l2/boots/qmp system_reset
+	comes_back 3 "$pid"
 }
 
 boots_up()
@@ -107,5 +130,6 @@ tap_point "a driver that is gone leaves nothing pinned" nothing_pinned
 tap_point "disks that change while the driver is away" detached_meanwhile
 tap_setup boots_up
 tap_point "reboot under load" reboot
+tap_point "a reset by the VMM under load" hard_reset
 L2=boots l2-kill
 tap_end
