@@ -25,11 +25,19 @@ prepare()
 	expect_eq "pages pinned at first" "$(pins)" 0
 }
 
+# All four disks at once.
 load()
 {
-	guest "setsid fio --name=$1 --filename=/dev/$1 --rw=randrw --bsrange=512-256k --size=48m \
-		--ioengine=libaio --direct=1 --iodepth=32 --time_based --runtime=60 \
-		> /dev/null 2>&1 < /dev/null &"
+	guest 'setsid fio --rw=randrw --bsrange=512-256k --size=48m --ioengine=libaio --direct=1 \
+		--iodepth=32 --time_based --runtime=60 --thread \
+		--name=a --filename=/dev/ioca --name=b --filename=/dev/iocb \
+		--name=c --filename=/dev/iocc --name=d --filename=/dev/iocd \
+		> /dev/null 2>&1 < /dev/null &'
+}
+
+test_more()
+{
+	[ "$(disk_stat slow reads)" -gt $(($1 + 16)) ]
 }
 
 settled()
@@ -39,18 +47,18 @@ settled()
 
 kill_once()
 {
-	local d
+	local d before
 
 	vm_up
 	for d in fast slow nvme file; do
 		attach $d > /dev/null
 	done
 	wait_for 15 guest_has iocd
-	for d in ioca iocb iocc iocd; do
-		load $d
-	done
-	sleep 1.$((RANDOM % 10))
-	grep -H . $SYS/disks/*/in_flight
+	before=$(disk_stat slow reads)
+	load
+	wait_for 30 test_more "$before"
+	sleep 0.$((RANDOM % 10))
+	expect_ge "requests in flight" "$(($(disk_stat slow in_flight) + $(disk_stat fast in_flight)))" 1
 	l2-kill
 	wait_for 20 settled
 	for d in fast slow nvme file; do
