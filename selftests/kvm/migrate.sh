@@ -8,7 +8,7 @@
 
 HERE=$(cd "$(dirname "$0")" && pwd)
 SOCK=/tmp/migrate.sock
-MIB=32
+MIB=16
 
 cleanup()
 {
@@ -39,7 +39,7 @@ ask()
 {
 	VM=$1 guest "n=\$(wc -l < /run/out); echo '$2' > /run/in; i=0
 		until [ \$(wc -l < /run/out) -gt \$n ]; do
-			i=\$((i + 1)); [ \$i -lt 600 ] || exit 1; usleep 100000
+			i=\$((i + 1)); [ \$i -lt 2400 ] || exit 1; usleep 100000
 		done
 		tail -n 1 /run/out"
 }
