@@ -76,8 +76,8 @@
  * @cq_head:	written by the guest: CQEs consumed
  * @cq_event:	written by the guest: notify when cq_tail passes this index
  *		(cq_tail moves from <= cq_event to > cq_event); the host may
- *		hold the notification back, for a millisecond at most, while
- *		other requests of the queue are in flight
+ *		hold the notification back while other requests of the queue
+ *		are in flight, for about a millisecond after the latest CQE
  * @sq_head:	written by the host: SQEs consumed
  * @cq_tail:	written by the host: CQEs produced
  * @flags:	written by the host: IOCORE_RING_*
