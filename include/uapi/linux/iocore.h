@@ -32,6 +32,15 @@ struct iocore_features {
 	__u64 features;
 };
 
+/** enum iocore_notifier - how a VM hears of completions */
+enum iocore_notifier {
+	IOCORE_NOTIFIER_DISK	= 0,	/* as configured for the disk */
+	IOCORE_NOTIFIER_AUTO	= 1,	/* direct where it is possible, else inject */
+	IOCORE_NOTIFIER_INJECT	= 2,	/* through KVM's local APIC */
+	IOCORE_NOTIFIER_DIRECT	= 3,	/* as auto, but refuse to attach if impossible */
+	IOCORE_NOTIFIER_NONE	= 4,	/* not at all: the guest polls */
+};
+
 /**
  * struct iocore_attach - IOCORE_ATTACH: bind a disk to a VM
  * @len:	in: sizeof(struct)
@@ -39,8 +48,12 @@ struct iocore_features {
  * @vm_fd:	in: a KVM VM file descriptor
  * @slot:	in: the slot wanted, or -1 for the first free one; out: the slot
  * @disk:	in: name of an enabled disk, zero terminated
+ * @notifier:	in: enum iocore_notifier
+ * @pad:	zero
  *
- * The binding ends with the VM. Errors: -EBADF not a VM; -ENOENT no such disk;
+ * A structure that ends after @disk is accepted. The binding ends with the VM.
+ * Errors: -EPERM IOCORE_NOTIFIER_DIRECT, but the VM has not been allowed it;
+ * -EOPNOTSUPP IOCORE_NOTIFIER_DIRECT, but the host or VM can't; -EBADF not a VM; -ENOENT no such disk;
  * -ENODEV disk not enabled; -EBUSY the disk is attached for writing, or slot taken;
  * -ENOSPC no slot free; -EOPNOTSUPP VM uses the dirty ring, or SEV/TDX.
  */
@@ -50,6 +63,8 @@ struct iocore_attach {
 	__s32 vm_fd;
 	__s32 slot;
 	char  disk[IOCORE_NAME_LEN];
+	__u32 notifier;
+	__u32 pad;
 };
 
 /**
@@ -72,9 +87,30 @@ struct iocore_detach {
 	char  disk[IOCORE_NAME_LEN];
 };
 
+/**
+ * struct iocore_allow - IOCORE_ALLOW: what a VM may do
+ * @len:	in: sizeof(struct)
+ * @flags:	in: IOCORE_ALLOW_DIRECT or 0: the new set of privileges
+ * @vm_fd:	in: a KVM VM file descriptor
+ * @pad:	zero
+ *
+ * Direct mode lets a guest take its notifications on the physical CPU without
+ * an exit; see Documentation/threat-model.md. Taking it away acts at once. -EBADF
+ * not a VM; -EOPNOTSUPP this host or VM can't have direct mode.
+ */
+struct iocore_allow {
+	__u32 len;
+	__u32 flags;
+	__s32 vm_fd;
+	__u32 pad;
+};
+
+#define IOCORE_ALLOW_DIRECT	(1U << 0)
+
 #define IOCORE_IOC		0xB9
 #define IOCORE_GET_FEATURES	_IOWR(IOCORE_IOC, 0, struct iocore_features)
 #define IOCORE_ATTACH		_IOWR(IOCORE_IOC, 1, struct iocore_attach)
 #define IOCORE_DETACH		_IOW(IOCORE_IOC, 2, struct iocore_detach)
+#define IOCORE_ALLOW		_IOW(IOCORE_IOC, 3, struct iocore_allow)
 
 #endif /* _UAPI_LINUX_IOCORE_H */

@@ -202,6 +202,8 @@ struct iocore_notify_page {
 
 /** IOCORE_EVENT_DISKS - a disk was attached or detached: look at all slots */
 #define IOCORE_EVENT_DISKS	(1U << 0)
+/** IOCORE_EVENT_DIRECT - IOCORE_HC_DIRECT may now succeed where it did not */
+#define IOCORE_EVENT_DIRECT	(1U << 1)
 
 /*
  * Control calls: the KVM hypercall IOCORE_HC with a0 = enum iocore_hc,
@@ -226,7 +228,13 @@ enum iocore_hc {
 	IOCORE_HC_QUEUE_CREATE	= 4,	/* struct iocore_queue_create */
 	IOCORE_HC_QUEUE_DESTROY	= 5,	/* a1 = slot, a2 = queue, a3 = 0 */
 	IOCORE_HC_KICK		= 6,	/* a1 = slot, a2 = queue, a3 = 0 */
+	IOCORE_HC_DIRECT	= 7,	/* struct iocore_direct */
 };
+
+/** IOCORE_F_DIRECT - IOCORE_HC_DIRECT and IOCORE_EVENT_DIRECT are known */
+#define IOCORE_F_DIRECT		(1ULL << 0)
+/** IOCORE_F_POLL - IOCORE_DISK_POLL is known */
+#define IOCORE_F_POLL		(1ULL << 1)
 
 /**
  * struct iocore_identify - negotiation; a VM with no disk bound answers too
@@ -258,9 +266,43 @@ struct iocore_vcpu_notify {
 	__u32 pad;
 };
 
+/**
+ * struct iocore_direct - let this vCPU take its notifications without an exit
+ * @gpa:	a page of the guest's RAM, page aligned, that the guest does not
+ *		use for anything else: as long as direct mode is set up, reads
+ *		of it see the host's shadow IDT and writes have no effect; 0 ends
+ *		direct mode and uncovers the page
+ * @gva:	linear address at which @gpa is mapped in every address space that
+ *		the vCPU uses
+ *
+ * Acts on the calling vCPU, which has registered its notification page: its
+ * vector is the one delivered. The host copies gates 0..31 and that vector's
+ * gate from the vCPU's IDT now. While the vCPU's IDTR differs from what it is
+ * now, or its local APIC is not in x2APIC mode, notifications are injected. The
+ * host may end direct mode at any time; then they are injected too, and the
+ * guest need not know.
+ *
+ * A notification may come more often than it was raised. The guest ends it
+ * with an EOI to its x2APIC.
+ *
+ * -EPERM: this VM may not, or may no longer; -EOPNOTSUPP: this host or VM can't;
+ * -ENOENT: no notification page; -EINVAL: @gva does not map @gpa, the vCPU is
+ * not in 64-bit mode, or its IDT is unusable.
+ */
+struct iocore_direct {
+	__u64 gpa;
+	__u64 gva;
+};
+
 #define IOCORE_DISK_READONLY	(1U << 0)
 /** IOCORE_DISK_FLUSH - the disk has a volatile cache: FLUSH has a meaning */
 #define IOCORE_DISK_FLUSH	(1U << 1)
+/**
+ * IOCORE_DISK_POLL - the host raises no notification for this disk's requests:
+ * the guest looks at its completion queues by itself. Only for a guest with
+ * IOCORE_F_POLL; for others the host notifies.
+ */
+#define IOCORE_DISK_POLL	(1U << 2)
 
 #define IOCORE_SERIAL_LEN	32
 
