@@ -14,26 +14,33 @@
 
 static_assert(sizeof(struct iocore_features) == 24);
 static_assert(offsetof(struct iocore_features, features) == 16);
-static_assert(sizeof(struct iocore_attach) == 80);
+static_assert(sizeof(struct iocore_attach) == 88);
 static_assert(offsetof(struct iocore_attach, disk) == 16);
+static_assert(offsetof(struct iocore_attach, notifier) == 80);
 static_assert(sizeof(struct iocore_detach) == 80);
 static_assert(offsetof(struct iocore_detach, disk) == 16);
+static_assert(sizeof(struct iocore_allow) == 16);
+static_assert(offsetof(struct iocore_allow, vm_fd) == 8);
+
+/* Where the first version of the structure ended. */
+#define IOCORE_ATTACH_MIN	offsetofend(struct iocore_attach, disk)
 
 /* A call without the size that its structure has in the caller's header. */
 #define IOCORE_CALL(cmd)	((cmd) & ~IOCSIZE_MASK)
 
 /*
  * Each structure begins with its length and flags. Of a longer one than ours
- * the rest must be zero.
+ * the rest must be zero; what a shorter one than ours lacks is zero.
  */
-static int iocore_copy_in(void *dst, size_t known, void __user *arg)
+static int iocore_copy_in(void *dst, size_t known, size_t min, u32 flags,
+			  void __user *arg)
 {
 	u32 head[2];
 	int ret;
 
 	if (copy_from_user(head, arg, sizeof(head)))
 		return -EFAULT;
-	if (head[0] < known)
+	if (head[0] < min)
 		return -EINVAL;
 	if (head[0] > PAGE_SIZE)
 		return -E2BIG;
@@ -42,7 +49,7 @@ static int iocore_copy_in(void *dst, size_t known, void __user *arg)
 		return ret;
 	/* The copy is what is judged, whatever became of the original. */
 	memcpy(head, dst, sizeof(head));
-	return head[1] ? -EINVAL : 0;
+	return head[1] & ~flags ? -EINVAL : 0;
 }
 
 static bool iocore_name_ok(const char *name)
@@ -55,7 +62,7 @@ static long iocore_ioctl_features(struct iocore_features __user *arg)
 	struct iocore_features p;
 	int ret;
 
-	ret = iocore_copy_in(&p, sizeof(p), arg);
+	ret = iocore_copy_in(&p, sizeof(p), sizeof(p), 0, arg);
 	if (ret)
 		return ret;
 
@@ -66,7 +73,18 @@ static long iocore_ioctl_features(struct iocore_features __user *arg)
 	return copy_to_user(arg, &p, sizeof(p)) ? -EFAULT : 0;
 }
 
-/* The reference to the VM's file lasts as long as the call, no longer. */
+/* The file of a VM; its reference lasts as long as the call, no longer. */
+static struct file *iocore_vm_file(int fd)
+{
+	struct file *file = fget(fd);
+
+	if (file && file_is_kvm(file))
+		return file;
+	if (file)
+		fput(file);
+	return ERR_PTR(-EBADF);
+}
+
 static long iocore_ioctl_attach(struct iocore_attach __user *arg)
 {
 	struct iocore_attach p;
@@ -74,21 +92,17 @@ static long iocore_ioctl_attach(struct iocore_attach __user *arg)
 	struct kvm *kvm;
 	int ret;
 
-	ret = iocore_copy_in(&p, sizeof(p), arg);
+	ret = iocore_copy_in(&p, sizeof(p), IOCORE_ATTACH_MIN, 0, arg);
 	if (ret)
 		return ret;
-	if (!iocore_name_ok(p.disk))
+	if (p.pad || p.notifier > IOCORE_NOTIFIER_NONE || !iocore_name_ok(p.disk))
 		return -EINVAL;
 
-	file = fget(p.vm_fd);
-	if (!file)
-		return -EBADF;
-	ret = -EBADF;
-	if (!file_is_kvm(file))
-		goto out_put;
-
+	file = iocore_vm_file(p.vm_fd);
+	if (IS_ERR(file))
+		return PTR_ERR(file);
 	kvm = file->private_data;
-	ret = iocore_attach(kvm, p.disk, p.slot);
+	ret = iocore_attach(kvm, p.disk, p.slot, p.notifier);
 	if (ret < 0)
 		goto out_put;
 
@@ -124,7 +138,7 @@ static long iocore_ioctl_detach(struct iocore_detach __user *arg)
 	pid_t tgid = 0;
 	int ret;
 
-	ret = iocore_copy_in(&p, sizeof(p), arg);
+	ret = iocore_copy_in(&p, sizeof(p), sizeof(p), 0, arg);
 	if (ret)
 		return ret;
 	if (p.pad || p.vm_pid < 0 || !iocore_name_ok(p.disk))
@@ -136,6 +150,26 @@ static long iocore_ioctl_detach(struct iocore_detach __user *arg)
 			return -ENOENT;
 	}
 	return iocore_detach(tgid, p.disk);
+}
+
+static long iocore_ioctl_allow(struct iocore_allow __user *arg)
+{
+	struct iocore_allow p;
+	struct file *file;
+	int ret;
+
+	ret = iocore_copy_in(&p, sizeof(p), sizeof(p), IOCORE_ALLOW_DIRECT, arg);
+	if (ret)
+		return ret;
+	if (p.pad)
+		return -EINVAL;
+
+	file = iocore_vm_file(p.vm_fd);
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	ret = iocore_direct_allow(file->private_data, p.flags & IOCORE_ALLOW_DIRECT);
+	fput(file);
+	return ret;
 }
 
 static long iocore_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
@@ -152,6 +186,8 @@ static long iocore_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return iocore_ioctl_attach(argp);
 	case IOCORE_CALL(IOCORE_DETACH):
 		return iocore_ioctl_detach(argp);
+	case IOCORE_CALL(IOCORE_ALLOW):
+		return iocore_ioctl_allow(argp);
 	default:
 		return -ENOTTY;
 	}

@@ -454,10 +454,37 @@ static ssize_t iocore_disk_enable_store(struct config_item *item,
 	return iocore_disk_set_enabled(to_disk(item), on) ?: count;
 }
 
+static ssize_t iocore_disk_notifier_show(struct config_item *item, char *page)
+{
+	return sysfs_emit(page, "%s\n",
+			  iocore_notifier_name(READ_ONCE(to_disk(item)->notifier)));
+}
+
+/* It says how to attach, so an enabled disk may have it changed. */
+static ssize_t iocore_disk_notifier_store(struct config_item *item,
+					  const char *page, size_t count)
+{
+	struct iocore_disk *disk = to_disk(item);
+	int notifier = iocore_notifier_parse(page);
+	ssize_t ret = -EBUSY;
+
+	if (notifier < 0)
+		return notifier;
+
+	mutex_lock(&iocore_config_lock);
+	if (!disk->attachments) {
+		WRITE_ONCE(disk->notifier, notifier);
+		ret = count;
+	}
+	mutex_unlock(&iocore_config_lock);
+	return ret;
+}
+
 CONFIGFS_ATTR(iocore_disk_, path);
 CONFIGFS_ATTR(iocore_disk_, readonly);
 CONFIGFS_ATTR(iocore_disk_, serial);
 CONFIGFS_ATTR(iocore_disk_, core);
+CONFIGFS_ATTR(iocore_disk_, notifier);
 CONFIGFS_ATTR(iocore_disk_, enable);
 
 static struct configfs_attribute *iocore_disk_attrs[] = {
@@ -465,6 +492,7 @@ static struct configfs_attribute *iocore_disk_attrs[] = {
 	&iocore_disk_attr_readonly,
 	&iocore_disk_attr_serial,
 	&iocore_disk_attr_core,
+	&iocore_disk_attr_notifier,
 	&iocore_disk_attr_enable,
 	NULL,
 };
@@ -496,6 +524,7 @@ static struct config_group *iocore_disk_make(struct config_group *parent,
 	disk = kzalloc(sizeof(*disk), GFP_KERNEL);
 	if (!disk)
 		return ERR_PTR(-ENOMEM);
+	disk->notifier = IOCORE_NOTIFIER_AUTO;
 	config_group_init_type_name(&disk->group, name, &iocore_disk_type);
 
 	ret = iocore_sysfs_add_disk(disk);

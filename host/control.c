@@ -49,11 +49,16 @@ CHECK_FIELD(iocore_queue_create, depth, 24);
 CHECK_FIELD(iocore_queue_create, vcpu, 28);
 CHECK_FIELD(iocore_queue_create, notify_bit, 32);
 
+static_assert(sizeof(struct iocore_direct) == 16);
+CHECK_FIELD(iocore_direct, gpa, 0);
+CHECK_FIELD(iocore_direct, gva, 8);
+
 union iocore_args {
 	struct iocore_identify identify;
 	struct iocore_vcpu_notify notify;
 	struct iocore_disk_info info;
 	struct iocore_queue_create create;
+	struct iocore_direct direct;
 };
 
 /**
@@ -80,7 +85,8 @@ static long iocore_call_identify(struct iocore_vm *vm, struct kvm_vcpu *vcpu,
 		return -EINVAL;
 
 	id->version = IOCORE_RING_VERSION;
-	id->features = 0;
+	id->features &= IOCORE_F_DIRECT | IOCORE_F_POLL;
+	WRITE_ONCE(vm->features, id->features);
 	id->max_disks = IOCORE_MAX_DISKS;
 	id->max_depth = IOCORE_HOST_DEPTH;
 	return 0;
@@ -129,6 +135,8 @@ static long iocore_call_disk_get(struct iocore_vm *vm, struct kvm_vcpu *vcpu,
 		info->flags |= IOCORE_DISK_READONLY;
 	if (disk->write_cache)
 		info->flags |= IOCORE_DISK_FLUSH;
+	if (iocore_notifier_polled(att))
+		info->flags |= IOCORE_DISK_POLL;
 	memcpy(info->serial, disk->serial, IOCORE_SERIAL_LEN);
 	return 0;
 }
@@ -160,6 +168,23 @@ static long iocore_call_queue_create(struct iocore_vm *vm, struct kvm_vcpu *vcpu
 	return iocore_queue_create(att, p);
 }
 
+static long iocore_call_direct(struct iocore_vm *vm, struct kvm_vcpu *vcpu,
+			       union iocore_args *args)
+{
+	const struct iocore_direct *d = &args->direct;
+	struct iocore_vcpu *iv;
+
+	if (!IS_ALIGNED(d->gpa, IOCORE_PAGE_SIZE) || !IS_ALIGNED(d->gva, IOCORE_PAGE_SIZE))
+		return -EINVAL;
+	iv = xa_load(&vm->vcpus, vcpu->vcpu_id);
+	if (!iv)
+		return -ENOENT;
+	if (d->gpa)
+		return iocore_direct_enable(iv, d->gpa, d->gva);
+	iocore_direct_disable(iv);
+	return 0;
+}
+
 static const struct iocore_call iocore_calls[] = {
 	[IOCORE_HC_IDENTIFY]	 = { .size = sizeof(struct iocore_identify),
 				     .reply = true,
@@ -171,6 +196,8 @@ static const struct iocore_call iocore_calls[] = {
 				     .fn = iocore_call_disk_get },
 	[IOCORE_HC_QUEUE_CREATE] = { .size = sizeof(struct iocore_queue_create),
 				     .fn = iocore_call_queue_create },
+	[IOCORE_HC_DIRECT]	 = { .size = sizeof(struct iocore_direct),
+				     .fn = iocore_call_direct },
 };
 
 /* What a newer guest says beyond what we know must be zero. */
@@ -254,11 +281,16 @@ static long iocore_control(struct iocore_vm *vm, struct kvm_vcpu *vcpu,
 	return iocore_call(vm, vcpu, &iocore_calls[nr], a1, a2);
 }
 
-/* An empty slot is an answer, and a fatal signal is nobody's fault. */
+/*
+ * An empty slot is an answer, as is a privilege that was not given; and a fatal
+ * signal is nobody's fault.
+ */
 static bool iocore_is_refusal(u64 nr, long ret)
 {
 	if (!ret || ret == -EINTR || ret == -ENODEV)
 		return false;
+	if (nr == IOCORE_HC_DIRECT)
+		return ret != -EPERM && ret != -EOPNOTSUPP;
 	return nr != IOCORE_HC_DISK_GET || (ret != -ENOENT && ret != -EBUSY);
 }
 

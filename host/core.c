@@ -12,6 +12,8 @@
  *	2. NEED_KICK in every ring, core->asleep, full barrier (L)
  *	3. look at every ring once more; sleep only if all are empty and no
  *	   notification is held back
+ *	4. woken by the clock for a round of the watchdog of direct mode: take
+ *	   it, and begin again at 1; for the guests nothing has happened
  */
 #include <linux/kthread.h>
 #include <linux/sched/clock.h>
@@ -19,6 +21,10 @@
 
 #include "iocore.h"
 #include "trace.h"
+
+/* The cores that run; a core joins before its thread begins. */
+static DEFINE_MUTEX(running_lock);
+static LIST_HEAD(running);
 
 static const char *core_name(struct iocore_core *core)
 {
@@ -63,19 +69,35 @@ static void core_clear_need_kick(struct iocore_core *core)
 		iocore_ring_clear_need_kick(&q->ring);
 }
 
-static void core_sleep(struct iocore_core *core)
+static bool core_may_sleep(struct iocore_core *core)
 {
 	set_current_state(TASK_INTERRUPTIBLE);
 	core_set_need_kick(core);
 	WRITE_ONCE(core->asleep, true);
 	smp_mb();	/* (L), pairs with (K); and with iocore_notify_now() */
-	if (!core_pending(core) && !atomic_read(&core->waiters) &&
-	    !kthread_should_stop()) {
+	return !core_pending(core) && !atomic_read(&core->waiters) &&
+	       !kthread_should_stop();
+}
+
+/* Until woken: false if it was the clock. A new ring may have come meanwhile. */
+static bool core_doze(struct iocore_core *core)
+{
+	bool woken;
+
+	mutex_unlock(&core->lock);
+	woken = schedule_timeout(iocore_direct_timeout());
+	iocore_direct_watch(local_clock());
+	mutex_lock(&core->lock);
+	return woken;
+}
+
+static void core_sleep(struct iocore_core *core)
+{
+	if (core_may_sleep(core)) {
 		WRITE_ONCE(core->sleeps, core->sleeps + 1);
 		trace_iocore_sleep(core_name(core));
-		mutex_unlock(&core->lock);
-		schedule();
-		mutex_lock(&core->lock);
+		while (!core_doze(core) && core_may_sleep(core))
+			;
 		trace_iocore_wake(core_name(core));
 	}
 	__set_current_state(TASK_RUNNING);
@@ -111,6 +133,7 @@ static int core_thread(void *data)
 		taken = core_poll(core, now);
 		before = now;
 		now = local_clock();
+		iocore_direct_watch(now);
 		WRITE_ONCE(core->turns, core->turns + 1);
 		if (taken) {
 			WRITE_ONCE(core->requests, core->requests + taken);
@@ -158,6 +181,16 @@ void iocore_core_wake(struct iocore_core *core)
 		atomic64_inc(&core->wakeups);
 }
 
+void iocore_core_wake_all(void)
+{
+	struct iocore_core *core;
+
+	mutex_lock(&running_lock);
+	list_for_each_entry(core, &running, running)
+		iocore_core_wake(core);
+	mutex_unlock(&running_lock);
+}
+
 u64 iocore_core_total_ns(const struct iocore_core *core)
 {
 	return ktime_get_ns() - core->start_ns;
@@ -186,6 +219,10 @@ int iocore_core_start(struct iocore_core *core)
 		return PTR_ERR(task);
 	kthread_bind(task, core->cpu);
 	core->task = task;
+	iocore_direct_reserve(core->cpu);
+	mutex_lock(&running_lock);
+	list_add_tail(&core->running, &running);
+	mutex_unlock(&running_lock);
 	wake_up_process(task);
 	return 0;
 }
@@ -193,6 +230,10 @@ int iocore_core_start(struct iocore_core *core)
 void iocore_core_stop(struct iocore_core *core)
 {
 	WARN_ON(!list_empty(&core->queues));
+	mutex_lock(&running_lock);
+	list_del(&core->running);
+	mutex_unlock(&running_lock);
 	kthread_stop(core->task);
 	core->task = NULL;
+	iocore_direct_unreserve(core->cpu);
 }

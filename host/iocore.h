@@ -23,6 +23,7 @@
 #include <linux/configfs.h>
 #include <linux/kobject.h>
 #include <linux/kref.h>
+#include <linux/kvm_direct.h>
 #include <linux/kvm_host.h>
 #include <linux/llist.h>
 #include <linux/mutex.h>
@@ -67,6 +68,7 @@ struct iocore_core {
 	bool enabled;
 	unsigned int users;
 
+	struct list_head running;	/* core.c */
 	struct mutex lock;		/* queues */
 	atomic_t waiters;
 	struct list_head queues;
@@ -86,6 +88,8 @@ int iocore_core_start(struct iocore_core *core);
 void iocore_core_stop(struct iocore_core *core);
 /* Any context. */
 void iocore_core_wake(struct iocore_core *core);
+/* Every IOCore; process context. */
+void iocore_core_wake_all(void);
 u64 iocore_core_total_ns(const struct iocore_core *core);
 
 /* ---- backend.c, bdev.c, file.c ----------------------------------------- */
@@ -119,6 +123,7 @@ struct iocore_disk_stats {
  * struct iocore_disk - a backend with a name
  * @list:	all disks, under iocore_config_lock
  * @attachments: bindings, under iocore_config_lock
+ * @notifier: enum iocore_notifier; stays as long as it is attached
  */
 struct iocore_disk {
 	struct config_group group;
@@ -130,6 +135,7 @@ struct iocore_disk {
 	bool readonly;
 	bool enabled;
 	unsigned int attachments;
+	unsigned int notifier;
 
 	struct iocore_core *core;
 	const struct iocore_backend_ops *ops;
@@ -183,23 +189,32 @@ static inline const char *iocore_disk_name(const struct iocore_disk *disk)
 struct iocore_attachment;
 
 /**
- * struct iocore_vcpu - a vCPU's notification page
- * @page: NULL once withdrawn; readers hold RCU
+ * struct iocore_vcpu - a vCPU's notification page, as long as it is registered
+ * @page:	readers hold RCU
+ * @direct_set_up: the guest has set direct mode up; under vm->lock
+ * @direct:	... and it was not revoked: notifications go that way
+ * @watch:	in the watchdog's list (direct.c)
  */
 struct iocore_vcpu {
+	struct iocore_vm *vm;
 	struct kvm_vcpu *vcpu;
 	struct iocore_notify_page *page;
 	struct page *pinned;
 	gfn_t gfn;
 	u8 vector;
-	struct rcu_head rcu;
+	bool direct_set_up;
+	bool direct;
+	struct list_head watch;
 };
 
 /* Counters of what a VM did; written with atomic64_inc(). */
 struct iocore_vm_stats {
 	atomic64_t kicks;
+	atomic64_t notifications_direct;
+	atomic64_t notifications_repended;
 	atomic64_t notifications_injected;
 	atomic64_t notifications_suppressed;
+	atomic64_t direct_revoked;
 	atomic64_t bad_control;
 	atomic64_t bad_descriptor;
 	atomic64_t bad_ring;
@@ -209,6 +224,9 @@ struct iocore_vm_stats {
  * struct iocore_vm - a KVM VM; its memory lives by @kobj
  * @dead:	under @lock; @kvm may not be used any more
  * @closers:	attachments being closed: @kvm stays until it is zero
+ * @features:	IOCORE_F_* that both sides know; written under @lock
+ * @direct_allowed: it has the privilege; written under @lock
+ * @direct_disks: attachments that use direct mode; written under @lock
  */
 struct iocore_vm {
 	struct kvm *kvm;
@@ -217,18 +235,23 @@ struct iocore_vm {
 	bool dead;
 	atomic_t closers;
 	struct kobject kobj;
-	struct kobject *disks;		/* sysfs directory */
+	struct kobject *disks;		/* sysfs directories */
+	struct kobject *notifiers;
 	struct rcu_head rcu;
 	struct hlist_node node;
 	struct mutex lock;		/* slots, vcpus, queues of the attachments */
 	struct iocore_attachment __rcu *slots[IOCORE_MAX_DISKS];
 	struct xarray vcpus;		/* struct iocore_vcpu by vcpu_id */
 	wait_queue_head_t closed;	/* a queue or an attachment is gone */
+	u64 features;
+	bool direct_allowed;
+	unsigned int direct_disks;
 	struct iocore_vm_stats stats;
 };
 
 /**
  * struct iocore_attachment - a disk in a slot of a VM
+ * @notifier:	enum iocore_notifier, never IOCORE_NOTIFIER_DISK
  * @closing:	under vm->lock; no new queue
  * @draining:	contexts that destroy queues which they took out of @queues
  * @work:	requests on their way to the disk thread
@@ -238,10 +261,12 @@ struct iocore_attachment {
 	struct iocore_vm *vm;
 	struct iocore_disk *disk;
 	unsigned int slot;
+	unsigned int notifier;
 	u64 epoch;
 	bool closing;
 	atomic_t draining;
 	struct kobj_attribute attr;	/* sysfs: the slot */
+	struct kobj_attribute notifier_attr;
 	struct iocore_queue *queues[IOCORE_MAX_QUEUES];
 	struct vhost_task *thread;
 	struct llist_head work;
@@ -275,30 +300,89 @@ void iocore_queue_mark_dirty(struct iocore_queue *q, u32 cq_index);
 
 /* ---- notify.c ------------------------------------------------------------ */
 
+/* What became of a notification. */
+enum iocore_notify_how {
+	IOCORE_NOTIFY_DIRECT,		/* sent to the guest without an exit */
+	IOCORE_NOTIFY_REPENDED,		/* left to the vCPU's next entry */
+	IOCORE_NOTIFY_INJECTED,		/* by KVM's local APIC */
+	IOCORE_NOTIFY_SUPPRESSED,	/* not needed */
+};
+
 /**
  * struct iocore_notifier_ops - how a completion reaches a vCPU
- * @coalesce: raising costs exits, so let completions gather
- * @raise: any context, RCU read lock held
+ * @costly:	raising costs exits now, so let completions gather; any
+ *		context, RCU read lock held
+ * @raise:	returns enum iocore_notify_how; any context, RCU read lock held.
+ *		NULL: the guest polls
  */
 struct iocore_notifier_ops {
 	const char *name;
-	bool coalesce;
-	int (*raise)(struct iocore_vcpu *iv);
+	bool (*costly)(const struct iocore_vcpu *iv);
+	enum iocore_notify_how (*raise)(struct iocore_vcpu *iv);
 };
 
-extern const struct iocore_notifier_ops iocore_notify_inject;
+/* By enum iocore_notifier, not IOCORE_NOTIFIER_DISK. */
+const char *iocore_notifier_name(unsigned int notifier);
+/* The enum iocore_notifier of a name, or -EINVAL. */
+int iocore_notifier_parse(const char *name);
+/* What serves an attachment's queues, now that its guest has negotiated. */
+const struct iocore_notifier_ops *iocore_notifier_get(const struct iocore_attachment *att);
+/* The guest was told to poll. */
+bool iocore_notifier_polled(const struct iocore_attachment *att);
+
+static inline bool iocore_notifier_is_direct(unsigned int notifier)
+{
+	return notifier == IOCORE_NOTIFIER_AUTO || notifier == IOCORE_NOTIFIER_DIRECT;
+}
 
 /* Under vm->lock, on the calling vCPU; gpa 0 withdraws. */
 int iocore_vcpu_register(struct iocore_vm *vm, struct kvm_vcpu *vcpu, u64 gpa, u32 vector);
 void iocore_vcpus_drop(struct iocore_vm *vm);
 /* Any context. */
 void iocore_notify_queue(struct iocore_queue *q);
-/* A CQE was posted, @crossed says past cq_event: notify now? Under cq_lock. */
+/* A CQE was posted, @crossed says past cq_event: notify now? Counts. Under cq_lock. */
 bool iocore_notify_now(struct iocore_queue *q, bool crossed);
 /* Deliver a notification that was held back for too long; IOCore only. */
 void iocore_notify_overdue(struct iocore_queue *q, u64 now);
-/* Tell the guest that its set of disks changed; process context. */
+/* Tell the guest of IOCORE_EVENT_*; process context. */
 void iocore_notify_event(struct iocore_vm *vm, u32 events);
+
+/* ---- direct.c ------------------------------------------------------------ */
+
+/* What the trace point says. */
+enum iocore_direct_event {
+	IOCORE_DIRECT_ENABLE,
+	IOCORE_DIRECT_DISABLE,
+	IOCORE_DIRECT_REVOKE,
+};
+
+/* An IOCore begins on, or has left, a CPU; under iocore_config_lock. */
+void iocore_direct_reserve(unsigned int cpu);
+void iocore_direct_unreserve(unsigned int cpu);
+/* No VM is left. */
+void iocore_direct_exit(void);
+/* Give or take the privilege; the caller has a reference to the VM's file. */
+int iocore_direct_allow(struct kvm *kvm, bool allow);
+/* Take it, if it was given. */
+void iocore_direct_revoke(struct iocore_vm *vm);
+/* May this attachment be? Under vm->lock. */
+int iocore_direct_check_attach(struct iocore_attachment *att);
+/* Attachments come and go; under vm->lock. */
+void iocore_direct_disk_added(struct iocore_attachment *att);
+void iocore_direct_disk_gone(struct iocore_attachment *att);
+/* Under vm->lock; enable in the calling vCPU. */
+int iocore_direct_enable(struct iocore_vcpu *iv, u64 gpa, u64 gva);
+void iocore_direct_disable(struct iocore_vcpu *iv);
+void iocore_direct_disable_all(struct iocore_vm *vm);
+/* enum iocore_notify_how, or -ENODEV: inject. Any context, RCU read lock held. */
+int iocore_direct_raise(struct iocore_vcpu *iv);
+/* The watchdog, if its time has come; now is local_clock(). IOCore only. */
+void iocore_direct_watch(u64 now);
+/* How long an IOCore may sleep, in jiffies. */
+long iocore_direct_timeout(void);
+/* Why notifications of a vCPU go the way they do: two constant strings. */
+const char *iocore_direct_reason(struct iocore_vm *vm, const struct iocore_vcpu *iv,
+				 const struct kvm_direct_stats *stats, const char **more);
 
 /* ---- queue.c -------------------------------------------------------------- */
 
@@ -343,6 +427,7 @@ struct iocore_queue {
 	spinlock_t cq_lock;		/* the CQ side of ring, notified to post_gap */
 	u32 notified;			/* cq_tail at the last notification */
 	bool due;			/* one is held back */
+	u32 held;			/* CQEs that wait for it */
 	u64 last_post;			/* local_clock(), ns */
 	u64 post_gap;			/* moving average between posts, ns */
 	struct kref ref;
@@ -385,7 +470,8 @@ int iocore_vm_lock(struct iocore_vm *vm);
 struct iocore_vm *iocore_vm_find(struct kvm *kvm);
 void iocore_vm_destroy(struct kvm *kvm);			/* KVM's callback */
 void iocore_vm_destroy_all(void);				/* module exit */
-int iocore_attach(struct kvm *kvm, const char *disk, int slot);	/* slot or -errno */
+/* notifier as in struct iocore_attach; slot or -errno */
+int iocore_attach(struct kvm *kvm, const char *disk, int slot, unsigned int notifier);
 int iocore_detach(pid_t tgid, const char *disk);		/* tgid 0: the only one */
 /* Undo iocore_attach(); the caller has a reference to the VM's file. */
 int iocore_detach_slot(struct kvm *kvm, unsigned int slot);
@@ -397,6 +483,8 @@ bool iocore_vm_slot_closing(struct iocore_vm *vm, u32 slot);
 int iocore_vm_drop_queue(struct iocore_vm *vm, u32 slot, u32 nr);
 /* Drop queues and notification pages; waits for attachments that close. */
 void iocore_vm_reset(struct iocore_vm *vm);
+/* KVM's callback: user space has reset a vCPU. */
+void iocore_vm_user_reset(struct kvm *kvm);
 
 long iocore_hypercall(struct kvm_vcpu *vcpu, unsigned long a0, unsigned long a1,
 		      unsigned long a2, unsigned long a3);	/* control.c */

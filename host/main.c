@@ -12,6 +12,7 @@ static const struct kvm_pv_backend iocore_backend = {
 	.nr		= IOCORE_HC,
 	.hypercall	= iocore_hypercall,
 	.vm_destroy	= iocore_vm_destroy,
+	.vm_reset	= iocore_vm_user_reset,
 };
 
 /* No VM can be attached to before KVM tells us when VMs end. */
@@ -48,6 +49,7 @@ err_configfs:
 err_backend:
 	iocore_vm_destroy_all();
 	kvm_pv_backend_unregister(&iocore_backend);
+	iocore_direct_exit();
 	rcu_barrier();
 err_sysfs:
 	iocore_sysfs_exit();
@@ -67,6 +69,7 @@ static void __exit iocore_exit(void)
 	iocore_configfs_exit();
 	iocore_vm_destroy_all();
 	kvm_pv_backend_unregister(&iocore_backend);
+	iocore_direct_exit();
 	rcu_barrier();
 	iocore_sysfs_exit();
 	iocore_backend_exit();

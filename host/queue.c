@@ -58,8 +58,6 @@ static void queue_post(struct iocore_queue *q, u16 tag, enum iocore_status statu
 	trace_iocore_complete(vm->pid, q->att->slot, q->nr, tag, status);
 	if (notify)
 		iocore_notify_queue(q);
-	else
-		atomic64_inc(&vm->stats.notifications_suppressed);
 }
 
 static void queue_refuse(struct iocore_queue *q, u16 tag, enum iocore_status status)
@@ -228,7 +226,7 @@ static struct iocore_queue *queue_alloc(struct iocore_attachment *att,
 		q->reqs[i].queue = q;
 	q->att = att;
 	q->core = att->disk->core;
-	q->notifier = &iocore_notify_inject;
+	q->notifier = iocore_notifier_get(att);
 	q->nr = p->queue;
 	q->vcpu_id = p->vcpu;
 	q->notify_bit = p->notify_bit;

@@ -6,6 +6,7 @@
  * the object. The kobject of a VM is what the VM lives by.
  */
 #include <linux/kobject.h>
+#include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/sysfs.h>
 
@@ -175,19 +176,126 @@ void iocore_sysfs_del_disk(struct iocore_disk *disk)
 
 IOCORE_FILE(vm, pid, "%d", obj->pid);
 IOCORE_FILE(vm, kicks, "%lld", VM_STAT(kicks));
+IOCORE_FILE(vm, notifications_direct, "%lld", VM_STAT(notifications_direct));
+IOCORE_FILE(vm, notifications_repended, "%lld",
+	    VM_STAT(notifications_repended));
 IOCORE_FILE(vm, notifications_injected, "%lld",
 	    VM_STAT(notifications_injected));
 IOCORE_FILE(vm, notifications_suppressed, "%lld",
 	    VM_STAT(notifications_suppressed));
+IOCORE_FILE(vm, direct_allowed, "%d", READ_ONCE(obj->direct_allowed));
+IOCORE_FILE(vm, direct_revoked, "%lld", VM_STAT(direct_revoked));
 IOCORE_FILE(vm, bad_control, "%lld", VM_STAT(bad_control));
 IOCORE_FILE(vm, bad_descriptor, "%lld", VM_STAT(bad_descriptor));
 IOCORE_FILE(vm, bad_ring, "%lld", VM_STAT(bad_ring));
 
+static u64 entries_normal(const struct kvm_direct_stats *stats)
+{
+	u64 sum = 0;
+	int i;
+
+	for (i = KVM_DIRECT_OK + 1; i < KVM_DIRECT_REASONS; i++)
+		sum += stats->entries[i];
+	return sum;
+}
+
+static u64 sum_injected(const struct kvm_direct_stats *stats)
+{
+	u64 sum = 0;
+	int i;
+
+	for (i = 0; i < KVM_DIRECT_REASONS; i++)
+		sum += stats->injected[i];
+	return sum;
+}
+
+static int vcpu_emit(struct iocore_vm *vm, struct iocore_vcpu *iv, char *buf, int at)
+{
+	struct kvm_direct_stats stats = {};
+	const char *reason, *more;
+
+	kvm_direct_read_stats(iv->vcpu, &stats);
+	reason = iocore_direct_reason(vm, iv, &stats, &more);
+	return sysfs_emit_at(buf, at,
+			     "vcpu=%u mode=%s reason=\"%s%s\" sent=%llu repended=%llu injected=%llu direct_entries=%llu normal_entries=%llu probes=%llu escapes=%llu\n",
+			     iv->vcpu->vcpu_id, READ_ONCE(iv->direct) ? "direct" : "inject",
+			     reason, more, stats.sent, stats.repended, sum_injected(&stats),
+			     stats.entries[KVM_DIRECT_OK], entries_normal(&stats),
+			     stats.probes, stats.escapes);
+}
+
+/* No line is cut off: what does not fit into a page is left out. */
+static ssize_t vm_vcpus_show(struct kobject *kobj, struct kobj_attribute *attr,
+			     char *buf)
+{
+	struct iocore_vm *vm = container_of(kobj, struct iocore_vm, kobj);
+	struct iocore_vcpu *iv;
+	unsigned long id;
+	int at = 0, len;
+
+	rcu_read_lock();
+	xa_for_each(&vm->vcpus, id, iv) {
+		len = vcpu_emit(vm, iv, buf, at);
+		if (at + len >= PAGE_SIZE - 1)
+			break;
+		at += len;
+	}
+	rcu_read_unlock();
+	return at;
+}
+
+static struct kobj_attribute vm_attr_vcpus =
+	__ATTR(vcpus, 0444, vm_vcpus_show, NULL);
+
+/* A name of one word. */
+static int reason_emit(char *buf, int at, int reason, u64 entries, u64 injected)
+{
+	char name[48];
+
+	strscpy(name, kvm_direct_reason_name(reason));
+	strreplace(name, ' ', '-');
+	return sysfs_emit_at(buf, at, "%s %llu %llu\n", name, entries, injected);
+}
+
+static ssize_t vm_direct_reasons_show(struct kobject *kobj,
+				      struct kobj_attribute *attr, char *buf)
+{
+	struct iocore_vm *vm = container_of(kobj, struct iocore_vm, kobj);
+	u64 entries[KVM_DIRECT_REASONS] = {}, injected[KVM_DIRECT_REASONS] = {};
+	struct iocore_vcpu *iv;
+	unsigned long id;
+	int i, at = 0;
+
+	rcu_read_lock();
+	xa_for_each(&vm->vcpus, id, iv) {
+		struct kvm_direct_stats stats = {};
+
+		kvm_direct_read_stats(iv->vcpu, &stats);
+		for (i = 0; i < KVM_DIRECT_REASONS; i++) {
+			entries[i] += stats.entries[i];
+			injected[i] += stats.injected[i];
+		}
+	}
+	rcu_read_unlock();
+	for (i = 0; i < KVM_DIRECT_REASONS; i++)
+		at += reason_emit(buf, at, i, entries[i], injected[i]);
+	return at;
+}
+
+static struct kobj_attribute vm_attr_direct_reasons =
+	__ATTR(direct_reasons, 0444, vm_direct_reasons_show, NULL);
+
 static struct attribute *vm_attrs[] = {
 	&vm_attr_pid.attr,
 	&vm_attr_kicks.attr,
+	&vm_attr_notifications_direct.attr,
+	&vm_attr_notifications_repended.attr,
 	&vm_attr_notifications_injected.attr,
 	&vm_attr_notifications_suppressed.attr,
+	&vm_attr_direct_allowed.attr,
+	&vm_attr_direct_revoked.attr,
+	&vm_attr_direct_reasons.attr,
+	&vm_attr_vcpus.attr,
 	&vm_attr_bad_control.attr,
 	&vm_attr_bad_descriptor.attr,
 	&vm_attr_bad_ring.attr,
@@ -219,13 +327,17 @@ int iocore_sysfs_add_vm(struct iocore_vm *vm)
 	if (ret)
 		goto err_put;
 
+	ret = -ENOMEM;
 	vm->disks = kobject_create_and_add("disks", &vm->kobj);
-	if (!vm->disks) {
-		ret = -ENOMEM;
+	if (!vm->disks)
 		goto err_put;
-	}
+	vm->notifiers = kobject_create_and_add("notifiers", &vm->kobj);
+	if (!vm->notifiers)
+		goto err_disks;
 	return 0;
 
+err_disks:
+	kobject_put(vm->disks);
 err_put:
 	kobject_put(&vm->kobj);
 	return ret;
@@ -234,6 +346,7 @@ err_put:
 /* The caller's reference to the vm stays. */
 void iocore_sysfs_del_vm(struct iocore_vm *vm)
 {
+	kobject_put(vm->notifiers);
 	kobject_put(vm->disks);
 	kobject_del(&vm->kobj);
 }
@@ -247,18 +360,46 @@ static ssize_t attachment_slot_show(struct kobject *kobj,
 	return sysfs_emit(buf, "%u\n", att->slot);
 }
 
+static ssize_t attachment_notifier_show(struct kobject *kobj,
+					struct kobj_attribute *attr, char *buf)
+{
+	struct iocore_attachment *att =
+		container_of(attr, struct iocore_attachment, notifier_attr);
+
+	return sysfs_emit(buf, "%s\n", iocore_notifier_name(att->notifier));
+}
+
 /* The name is the disk's, which stays as long as it is attached. */
+static void attachment_attr_init(struct iocore_attachment *att,
+				 struct kobj_attribute *attr,
+				 ssize_t (*show)(struct kobject *kobj,
+						 struct kobj_attribute *attr,
+						 char *buf))
+{
+	sysfs_attr_init(&attr->attr);
+	attr->attr.name = iocore_disk_name(att->disk);
+	attr->attr.mode = 0444;
+	attr->show = show;
+}
+
 int iocore_sysfs_add_attachment(struct iocore_attachment *att)
 {
-	sysfs_attr_init(&att->attr.attr);
-	att->attr.attr.name = iocore_disk_name(att->disk);
-	att->attr.attr.mode = 0444;
-	att->attr.show = attachment_slot_show;
-	return sysfs_create_file(att->vm->disks, &att->attr.attr);
+	int ret;
+
+	attachment_attr_init(att, &att->attr, attachment_slot_show);
+	attachment_attr_init(att, &att->notifier_attr, attachment_notifier_show);
+	ret = sysfs_create_file(att->vm->disks, &att->attr.attr);
+	if (ret)
+		return ret;
+	ret = sysfs_create_file(att->vm->notifiers, &att->notifier_attr.attr);
+	if (ret)
+		sysfs_remove_file(att->vm->disks, &att->attr.attr);
+	return ret;
 }
 
 void iocore_sysfs_del_attachment(struct iocore_attachment *att)
 {
+	sysfs_remove_file(att->vm->notifiers, &att->notifier_attr.attr);
 	sysfs_remove_file(att->vm->disks, &att->attr.attr);
 }
 

@@ -2,5 +2,7 @@
 /*
  * trace.c - the trace points' bodies
  */
+#include "iocore.h"
+
 #define CREATE_TRACE_POINTS
 #include "trace.h"

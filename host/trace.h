@@ -12,6 +12,15 @@
 
 #include <linux/tracepoint.h>
 
+TRACE_DEFINE_ENUM(IOCORE_NOTIFY_DIRECT);
+TRACE_DEFINE_ENUM(IOCORE_NOTIFY_REPENDED);
+TRACE_DEFINE_ENUM(IOCORE_NOTIFY_INJECTED);
+TRACE_DEFINE_ENUM(IOCORE_NOTIFY_SUPPRESSED);
+
+TRACE_DEFINE_ENUM(IOCORE_DIRECT_ENABLE);
+TRACE_DEFINE_ENUM(IOCORE_DIRECT_DISABLE);
+TRACE_DEFINE_ENUM(IOCORE_DIRECT_REVOKE);
+
 TRACE_EVENT(iocore_submit,
 	    TP_PROTO(pid_t pid, unsigned int slot, unsigned int queue, u16 tag,
 		     u8 opcode, u64 sector, u32 len),
@@ -58,21 +67,49 @@ TRACE_EVENT(iocore_complete,
 		      __entry->status)
 );
 
+/* Of a completion that needed none, vector is 0. */
 TRACE_EVENT(iocore_notify,
-	    TP_PROTO(pid_t pid, u32 vcpu, u8 vector, int result),
-	    TP_ARGS(pid, vcpu, vector, result),
+	    TP_PROTO(pid_t pid, u32 vcpu, u8 vector, int how),
+	    TP_ARGS(pid, vcpu, vector, how),
 	    TP_STRUCT__entry(__field(pid_t, pid)
 			     __field(u32, vcpu)
 			     __field(u8, vector)
-			     __field(int, result)
+			     __field(int, how)
 	    ),
 	    TP_fast_assign(__entry->pid = pid;
 			   __entry->vcpu = vcpu;
 			   __entry->vector = vector;
+			   __entry->how = how;
+	    ),
+	    TP_printk("vm=%d vcpu=%u vector=%u how=%s", __entry->pid,
+		      __entry->vcpu, __entry->vector,
+		      __print_symbolic(__entry->how,
+				       { IOCORE_NOTIFY_DIRECT, "direct" },
+				       { IOCORE_NOTIFY_REPENDED, "repended" },
+				       { IOCORE_NOTIFY_INJECTED, "injected" },
+				       { IOCORE_NOTIFY_SUPPRESSED, "suppressed" }))
+);
+
+/* Direct mode of a vCPU was set up, ended, or revoked by the watchdog. */
+TRACE_EVENT(iocore_direct,
+	    TP_PROTO(pid_t pid, u32 vcpu, int event, int result),
+	    TP_ARGS(pid, vcpu, event, result),
+	    TP_STRUCT__entry(__field(pid_t, pid)
+			     __field(u32, vcpu)
+			     __field(int, event)
+			     __field(int, result)
+	    ),
+	    TP_fast_assign(__entry->pid = pid;
+			   __entry->vcpu = vcpu;
+			   __entry->event = event;
 			   __entry->result = result;
 	    ),
-	    TP_printk("vm=%d vcpu=%u vector=%u result=%d", __entry->pid,
-		      __entry->vcpu, __entry->vector, __entry->result)
+	    TP_printk("vm=%d vcpu=%u %s result=%d", __entry->pid, __entry->vcpu,
+		      __print_symbolic(__entry->event,
+				       { IOCORE_DIRECT_ENABLE, "set-up" },
+				       { IOCORE_DIRECT_DISABLE, "disable" },
+				       { IOCORE_DIRECT_REVOKE, "revoke" }),
+		      __entry->result)
 );
 
 TRACE_EVENT(iocore_kick,

@@ -296,6 +296,29 @@ void iocore_vm_reset(struct iocore_vm *vm)
 	mutex_unlock(&vm->lock);
 }
 
+/*
+ * User space made the VM as after power-on: what runs next has given nothing,
+ * and has negotiated nothing. Once per vCPU; the first finds something to do.
+ */
+void iocore_vm_user_reset(struct kvm *kvm)
+{
+	struct iocore_vm *vm;
+
+	rcu_read_lock();
+	vm = iocore_vm_find(kvm);
+	if (vm && !kobject_get_unless_zero(&vm->kobj))
+		vm = NULL;
+	rcu_read_unlock();
+	if (!vm)
+		return;
+	iocore_vm_reset(vm);
+	if (!iocore_vm_lock(vm)) {
+		WRITE_ONCE(vm->features, 0);
+		mutex_unlock(&vm->lock);
+	}
+	iocore_vm_put(vm);
+}
+
 /* ---- attach ---------------------------------------------------------------- */
 
 static bool iocore_vm_has_disk(struct iocore_vm *vm, struct iocore_disk *disk)
@@ -338,6 +361,9 @@ static int iocore_publish(struct iocore_vm *vm, struct iocore_attachment *att,
 		ret = -EBUSY;
 		goto out_unlock;
 	}
+	ret = iocore_direct_check_attach(att);
+	if (ret)
+		goto out_unlock;
 	ret = iocore_vm_pick_slot(vm, slot);
 	if (ret < 0)
 		goto out_unlock;
@@ -348,6 +374,7 @@ static int iocore_publish(struct iocore_vm *vm, struct iocore_attachment *att,
 	if (ret)
 		goto out_unlock;
 
+	iocore_direct_disk_added(att);
 	rcu_assign_pointer(vm->slots[slot], att);
 	ret = slot;
 
@@ -369,9 +396,11 @@ static struct iocore_attachment *iocore_attachment_alloc(struct iocore_vm *vm)
 	return att;
 }
 
-static int iocore_vm_attach(struct iocore_vm *vm, const char *disk, int slot)
+static int iocore_vm_attach(struct iocore_vm *vm, const char *disk, int slot,
+			    unsigned int notifier)
 {
 	struct iocore_attachment *att;
+	u32 events = IOCORE_EVENT_DISKS;
 	int ret;
 
 	att = iocore_attachment_alloc(vm);
@@ -387,12 +416,16 @@ static int iocore_vm_attach(struct iocore_vm *vm, const char *disk, int slot)
 		ret = PTR_ERR(att->disk);
 		goto err_module;
 	}
+	att->notifier = notifier == IOCORE_NOTIFIER_DISK ? att->disk->notifier : notifier;
 
+	if (iocore_notifier_is_direct(att->notifier))
+		events |= IOCORE_EVENT_DIRECT;
 	ret = iocore_publish(vm, att, slot);
 	if (ret < 0)
 		goto err_disk;
 
-	iocore_notify_event(vm, IOCORE_EVENT_DISKS);
+	/* Now that it is published, it may be gone at any time. */
+	iocore_notify_event(vm, events);
 	return ret;
 
 err_disk:
@@ -405,7 +438,7 @@ err_free:
 }
 
 /* The caller's reference to the VM's file keeps the struct kvm. */
-int iocore_attach(struct kvm *kvm, const char *disk, int slot)
+int iocore_attach(struct kvm *kvm, const char *disk, int slot, unsigned int notifier)
 {
 	struct iocore_vm *vm;
 	const char *why;
@@ -422,7 +455,7 @@ int iocore_attach(struct kvm *kvm, const char *disk, int slot)
 	vm = iocore_vm_get_or_create(kvm);
 	if (IS_ERR(vm))
 		return PTR_ERR(vm);
-	ret = iocore_vm_attach(vm, disk, slot);
+	ret = iocore_vm_attach(vm, disk, slot, notifier);
 	iocore_vm_put(vm);
 	return ret;
 }
@@ -442,6 +475,7 @@ static void iocore_close(struct iocore_vm *vm, struct iocore_attachment *att,
 
 	iocore_sysfs_del_attachment(att);
 	mutex_lock(&vm->lock);
+	iocore_direct_disk_gone(att);
 	RCU_INIT_POINTER(vm->slots[att->slot], NULL);
 	mutex_unlock(&vm->lock);
 	kfree_rcu(att, rcu);
@@ -576,6 +610,7 @@ static void iocore_vm_teardown(struct iocore_vm *vm)
 		iocore_close_slot(vm, slot, NULL);
 	wait_event(vm->closed, !atomic_read_acquire(&vm->closers));
 
+	iocore_direct_revoke(vm);
 	mutex_lock(&vm->lock);
 	iocore_vcpus_drop(vm);
 	mutex_unlock(&vm->lock);
