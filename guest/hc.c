@@ -66,6 +66,20 @@ int iocore_hc_vcpu_notify(u64 gpa, u32 vector)
 	return host_left(ret) ? -ENOENT : ret;
 }
 
+/*
+ * Acts on the calling vCPU. A withdrawal succeeds also if the host has left, or
+ * has forgotten the vCPU's notification page: it covers nothing then.
+ */
+int iocore_hc_direct(u64 gpa, u64 gva)
+{
+	struct iocore_direct arg = { .gpa = gpa, .gva = gva };
+	int ret = hc_struct(IOCORE_HC_DIRECT, &arg, sizeof(arg));
+
+	if (host_left(ret))
+		ret = -ENOENT;
+	return ret == -ENOENT && !gpa ? 0 : ret;
+}
+
 int iocore_hc_disk_get(u32 slot, struct iocore_disk_info *info)
 {
 	int ret;

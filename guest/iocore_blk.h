@@ -47,6 +47,7 @@ struct iocore_disk;
  * @cpu:	the vCPU's number in this kernel
  * @virq:	its interrupt, 0 if none
  * @registered:	the host notifies this vCPU; else its queues are polled
+ * @polling:	@poll looks at the queues of polled disks again and again
  * @poll:	looks at all queues of this vCPU
  * @name:	in /proc/interrupts
  */
@@ -57,6 +58,7 @@ struct iocore_notify {
 	unsigned int cpu;
 	unsigned int virq;
 	bool registered;
+	bool polling;
 	struct delayed_work poll;
 	char name[16];
 };
@@ -75,6 +77,7 @@ struct iocore_notify {
  * @home:	vCPU that is notified
  * @bit:	pending bit there
  * @created:	the host has the queue: its memory may not be freed
+ * @busy_tag:	was in flight when a poller looked last; a hint
  * @sq_lock:	protects the five following
  * @sq_tail:	SQEs written
  * @sq_published: SQEs shown to the host
@@ -100,6 +103,7 @@ struct iocore_queue {
 	struct iocore_notify *home;
 	u32 bit;
 	bool created;
+	u32 busy_tag;
 
 	spinlock_t sq_lock ____cacheline_aligned_in_smp;
 	u32 sq_tail;
@@ -133,6 +137,7 @@ enum iocore_disk_flag {
  * @flags:	enum iocore_disk_flag
  * @nr_queues:	hardware queues
  * @depth:	of each
+ * @polled:	the host does not notify: look while requests are in flight
  * @add:	makes the disk visible; may wait for I/O
  * @remove:	deletes and frees it; may wait for users
  * @serial:	printable, terminated
@@ -145,6 +150,7 @@ struct iocore_disk {
 	unsigned long flags;
 	u32 nr_queues;
 	u32 depth;
+	bool polled;
 	struct work_struct add;
 	struct work_struct remove;
 	char serial[IOCORE_SERIAL_LEN + 1];
@@ -158,6 +164,7 @@ struct iocore_req {
 /* main.c */
 extern struct workqueue_struct *iocore_wq;
 extern int iocore_major;
+extern u64 iocore_features;
 
 /* notify.c */
 int iocore_notify_init(void);
@@ -165,6 +172,14 @@ void iocore_notify_exit(void);
 int iocore_notify_bind(struct iocore_queue *q, const unsigned int *map);
 void iocore_notify_unbind(struct iocore_queue *q);
 void iocore_notify_poll(struct iocore_notify *n, unsigned long delay);
+
+/* direct.c */
+void iocore_direct_init(void);
+void iocore_direct_exit(bool reset);
+void iocore_direct_online(unsigned int cpu);
+void iocore_direct_offline(unsigned int cpu);
+void iocore_direct_retry(void);
+bool iocore_direct_active(unsigned int cpu);
 
 /* queue.c */
 struct iocore_queue *iocore_queue_alloc(struct iocore_disk *disk, u32 nr);
@@ -178,11 +193,13 @@ void iocore_queue_submit_list(struct iocore_queue *q, struct rq_list *list,
 void iocore_queue_commit(struct iocore_queue *q);
 int iocore_queue_poll(struct iocore_queue *q);
 void iocore_queue_notified(struct iocore_queue *q);
+bool iocore_queue_ready(const struct iocore_queue *q);
 bool iocore_queue_busy(struct iocore_queue *q);
 void iocore_queue_cancel(struct iocore_queue *q);
 
 /* limits.c */
 int iocore_limits_check(struct iocore_disk *disk, u32 max_depth);
+bool iocore_limits_polled(u32 flags);
 void iocore_limits_fill(const struct iocore_disk *disk, struct queue_limits *lim);
 
 /* disk.c */
@@ -195,6 +212,12 @@ void iocore_disk_end_request(struct request *rq);
 static inline bool iocore_disk_closed(const struct iocore_disk *disk)
 {
 	return test_bit(IOCORE_BLK_CLOSED, &disk->flags);
+}
+
+/* Does nobody but us look at @q? A broken ring is not worth a look. */
+static inline bool iocore_queue_polled(const struct iocore_queue *q)
+{
+	return READ_ONCE(q->disk->polled) && !test_bit(IOCORE_BLK_BROKEN, &q->disk->flags);
 }
 
 /* slots.c */

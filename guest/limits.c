@@ -15,7 +15,7 @@
 
 #include "iocore_blk.h"
 
-#define IOCORE_DISK_FLAGS	(IOCORE_DISK_READONLY | IOCORE_DISK_FLUSH)
+#define IOCORE_DISK_FLAGS	(IOCORE_DISK_READONLY | IOCORE_DISK_FLUSH | IOCORE_DISK_POLL)
 #define IOCORE_IO_OPT_MAX	(64U << 20)
 
 static const char *bad_blocks(const struct iocore_disk_info *info)
@@ -58,6 +58,12 @@ static void copy_serial(struct iocore_disk *disk)
 	disk->serial[i] = '\0';
 }
 
+/* A flag of a feature that was not negotiated means nothing. */
+bool iocore_limits_polled(u32 flags)
+{
+	return flags & IOCORE_DISK_POLL && iocore_features & IOCORE_F_POLL;
+}
+
 /* Check and clamp @disk->info in place; choose the number and depth of queues. */
 int iocore_limits_check(struct iocore_disk *disk, u32 max_depth)
 {
@@ -78,6 +84,7 @@ int iocore_limits_check(struct iocore_disk *disk, u32 max_depth)
 	info->max_segs = min(info->max_segs, IOCORE_MAX_SEGS);
 	disk->nr_queues = min(info->max_queues, num_online_cpus());
 	disk->depth = rounddown_pow_of_two(min3(info->max_depth, max_depth, IOCORE_BLK_DEPTH));
+	disk->polled = iocore_limits_polled(info->flags);
 	copy_serial(disk);
 	return 0;
 }

@@ -15,9 +15,11 @@
 #include "iocore_blk.h"
 
 #define IOCORE_BLK_VERSION	"0.1"
+#define IOCORE_BLK_FEATURES	(IOCORE_F_DIRECT | IOCORE_F_POLL)
 
 struct workqueue_struct *iocore_wq;
 int iocore_major;
+u64 iocore_features;
 
 static int decline(const char *why)
 {
@@ -41,7 +43,10 @@ static int identify(struct iocore_identify *id)
 	if (cc_platform_has(CC_ATTR_GUEST_MEM_ENCRYPT))
 		return decline("this guest's memory is encrypted, the host can't do its I/O");
 
-	*id = (struct iocore_identify){ .version = IOCORE_RING_VERSION };
+	*id = (struct iocore_identify){
+		.version = IOCORE_RING_VERSION,
+		.features = IOCORE_BLK_FEATURES,
+	};
 	ret = iocore_hc_identify(id);
 	if (ret == -KVM_ENOSYS)
 		return decline("the host has no iocore");
@@ -57,7 +62,7 @@ static int identify(struct iocore_identify *id)
 	}
 	if (id->version != IOCORE_RING_VERSION)
 		return decline_version(id->version);
-	if (id->features)
+	if (id->features & ~IOCORE_BLK_FEATURES)
 		return decline("the host insists on features that were not offered");
 	if (id->max_depth < IOCORE_MIN_DEPTH)
 		return decline("the host's queues are too short");
@@ -100,7 +105,9 @@ static int __init iocore_init(void)
 		ret = iocore_major;
 		goto err_wq;
 	}
+	iocore_features = id.features;
 	iocore_slots_init(&id);
+	iocore_direct_init();
 	ret = iocore_notify_init();
 	if (ret)
 		goto err_notify;

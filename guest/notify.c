@@ -6,7 +6,8 @@
  * raises after it has set a bit in the vCPU's page. The interrupt is only a
  * hint: the rings are the truth. While a CPU is offline its page is withdrawn,
  * and a work item polls the queues that call it home for as long as they have
- * requests in flight; other CPUs may share such a queue.
+ * requests in flight; other CPUs may share such a queue. It does the same for
+ * the queues of a disk that the host does not notify of at all, without a pause.
  *
  * The pages stay allocated until the host has been reset, so a late write of
  * the host never lands in memory that has another owner.
@@ -29,6 +30,9 @@
 
 #include "iocore_blk.h"
 
+/* the longest run of a poller */
+#define IOCORE_POLL_RUN		msecs_to_jiffies(10)
+
 static DEFINE_PER_CPU(struct iocore_notify, iocore_notify);
 static struct fwnode_handle *fwnode;
 static struct irq_domain *domain;
@@ -38,9 +42,15 @@ static int hp_state;
 
 static void look_at_events(struct iocore_notify *n)
 {
-	if (READ_ONCE(n->page->events) &&
-	    xchg(&n->page->events, 0) & IOCORE_EVENT_DISKS)
+	u32 events;
+
+	if (!READ_ONCE(n->page->events))
+		return;
+	events = xchg(&n->page->events, 0);
+	if (events & IOCORE_EVENT_DISKS)
 		iocore_slots_kick();
+	if (events & IOCORE_EVENT_DIRECT)
+		iocore_direct_retry();
 }
 
 static void look_at_word(struct iocore_notify *n, unsigned int word)
@@ -60,6 +70,11 @@ static void look_at_word(struct iocore_notify *n, unsigned int word)
 	}
 }
 
+/*
+ * The vector is acknowledged before this runs: if it is raised while we look, it
+ * comes again, so a bit or an event that is set behind our back is not missed.
+ * It may come without any.
+ */
 static irqreturn_t notify_irq(int irq, void *data)
 {
 	struct iocore_notify *n = data;
@@ -75,9 +90,9 @@ static irqreturn_t notify_irq(int irq, void *data)
 
 /* ---- polling a vCPU's queues instead ---- */
 
-static void notify_poll_work(struct work_struct *work)
+/* One look at all queues. Returns whether any has requests in flight. */
+static bool poll_all(struct iocore_notify *n)
 {
-	struct iocore_notify *n = container_of(to_delayed_work(work), struct iocore_notify, poll);
 	struct iocore_queue *q;
 	unsigned long bit;
 	bool busy = false;
@@ -88,10 +103,60 @@ static void notify_poll_work(struct work_struct *work)
 		busy |= iocore_queue_busy(q);
 	}
 	rcu_read_unlock();
+	return busy;
+}
+
+/* The same for the queues of polled disks alone. */
+static bool poll_polled(struct iocore_notify *n, unsigned int *done)
+{
+	struct iocore_queue *q;
+	unsigned long bit;
+	bool busy = false;
+
+	rcu_read_lock();
+	xa_for_each(&n->queues, bit, q) {
+		if (!iocore_queue_polled(q))
+			continue;
+		if (iocore_queue_ready(q))
+			*done += iocore_queue_poll(q);
+		busy |= iocore_queue_busy(q);
+	}
+	rcu_read_unlock();
+	return busy;
+}
+
+/*
+ * Look until no polled disk has a request in flight. A run is bounded, for those
+ * who flush the work queue; one that saw no completion at all is followed by a
+ * pause, as the device is too slow for looking to pay.
+ */
+static void poll_spin(struct iocore_notify *n)
+{
+	unsigned long end = jiffies + IOCORE_POLL_RUN;
+	unsigned int done = 0;
+	bool busy;
+
+	WRITE_ONCE(n->polling, true);
+	while ((busy = poll_polled(n, &done)) && time_before(jiffies, end)) {
+		cpu_relax();
+		cond_resched();
+	}
+	WRITE_ONCE(n->polling, false);
+	smp_mb();	/* pairs with the one in sq_publish() */
+	if (poll_polled(n, &done))
+		iocore_notify_poll(n, busy && !done ? 1 : 0);
+}
+
+static void notify_poll_work(struct work_struct *work)
+{
+	struct iocore_notify *n = container_of(to_delayed_work(work), struct iocore_notify, poll);
+	bool busy = poll_all(n);
+
 	if (n->page)
 		look_at_events(n);
 	if (busy && !READ_ONCE(n->registered))
 		iocore_notify_poll(n, 1);
+	poll_spin(n);
 }
 
 /* Any context. A poll that is due sooner stays so. */
@@ -209,6 +274,7 @@ static int notify_online(unsigned int cpu)
 		return 0;
 	}
 	WRITE_ONCE(n->registered, true);
+	iocore_direct_online(cpu);
 	/* what came while nobody was notified */
 	iocore_notify_poll(n, 0);
 	return 0;
@@ -221,6 +287,7 @@ static int notify_offline(unsigned int cpu)
 
 	if (!n->registered)
 		return 0;
+	iocore_direct_offline(cpu);
 	ret = iocore_hc_vcpu_notify(0, 0);
 	if (ret && ret != -ENOENT)
 		pr_warn("CPU %u: the host keeps its notification page (%d)\n", cpu, ret);
@@ -351,6 +418,7 @@ void iocore_notify_exit(void)
 			free_page((unsigned long)n->page);
 		xa_destroy(&n->queues);
 	}
+	iocore_direct_exit(!err);
 	irq_domain_remove(domain);
 	irq_domain_free_fwnode(fwnode);
 }

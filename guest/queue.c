@@ -274,7 +274,9 @@ static bool sq_publish(struct iocore_queue *q)
 	/*
 	 * K, pairs with L: the host sees the new tail, or we see NEED_KICK.
 	 * Pairs also with the one in notify_offline(): the poller sees the
-	 * request, or we see that the vCPU is not notified and start it.
+	 * request, or we see that the vCPU is not notified and start it; with
+	 * the one in poll_spin() likewise: or we see that it no longer polls;
+	 * and with the one in disk_polling().
 	 */
 	virt_mb();
 	flags = READ_ONCE(q->hdr->flags);
@@ -282,6 +284,8 @@ static bool sq_publish(struct iocore_queue *q)
 		iocore_disk_broken(q->disk, "the host stopped the ring");
 	if (unlikely(!READ_ONCE(q->home->registered)))
 		iocore_notify_poll(q->home, 1);
+	if (READ_ONCE(q->disk->polled) && !READ_ONCE(q->home->polling))
+		iocore_notify_poll(q->home, 0);
 	if (!(flags & IOCORE_RING_NEED_KICK))
 		return false;
 	WRITE_ONCE(q->kicks, q->kicks + 1);
@@ -466,14 +470,24 @@ void iocore_queue_notified(struct iocore_queue *q)
 	iocore_queue_poll(q);
 }
 
-/* Is any request in flight? Racy; a slow path for pollers. */
+/* Has the host anything to say? For pollers: takes no lock and writes nothing. */
+bool iocore_queue_ready(const struct iocore_queue *q)
+{
+	return READ_ONCE(q->hdr->cq_tail) != READ_ONCE(q->cq_head) ||
+	       READ_ONCE(q->hdr->flags) & IOCORE_RING_BROKEN;
+}
+
+/* Is any request in flight? Racy; for pollers, who often meet the same one. */
 bool iocore_queue_busy(struct iocore_queue *q)
 {
-	u32 i;
+	u32 i, tag = READ_ONCE(q->busy_tag);
 
-	for (i = 0; i < q->depth; i++) {
-		if (READ_ONCE(q->rqs[i]))
+	for (i = 0; i < q->depth; i++, tag++) {
+		tag &= q->depth - 1;
+		if (READ_ONCE(q->rqs[tag])) {
+			WRITE_ONCE(q->busy_tag, tag);
 			return true;
+		}
 	}
 	return false;
 }

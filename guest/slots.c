@@ -80,6 +80,22 @@ static void disk_resize(struct iocore_disk *disk, u64 capacity)
 	set_capacity_and_notify(disk->gd, capacity);
 }
 
+/*
+ * The host may have stopped or begun to notify. Either way one look finds what
+ * was completed before; from now on submission starts the poller, or needn't.
+ */
+static void disk_polling(struct iocore_disk *disk, bool polled)
+{
+	u32 i;
+
+	if (polled == disk->polled)
+		return;
+	WRITE_ONCE(disk->polled, polled);
+	smp_mb();	/* pairs with the one in sq_publish() */
+	for (i = 0; i < disk->nr_queues; i++)
+		iocore_notify_poll(disk->queues[i]->home, 0);
+}
+
 static void disk_new(struct iocore_slot *s, const struct iocore_disk_info *info)
 {
 	struct iocore_disk *disk;
@@ -97,9 +113,10 @@ static void disk_new(struct iocore_slot *s, const struct iocore_disk_info *info)
 	s->refused = false;
 	s->disk = disk;
 	WRITE_ONCE(nr_disks, nr_disks + 1);
-	pr_info("%s: %llu sectors, %u queues of %u%s\n", disk->gd->disk_name,
+	pr_info("%s: %llu sectors, %u queues of %u%s%s\n", disk->gd->disk_name,
 		disk->info.capacity, disk->nr_queues, disk->depth,
-		disk->info.flags & IOCORE_DISK_READONLY ? ", read-only" : "");
+		disk->info.flags & IOCORE_DISK_READONLY ? ", read-only" : "",
+		disk->polled ? ", polled" : "");
 	queue_work(iocore_wq, &disk->add);
 }
 
@@ -124,6 +141,7 @@ static void scan_slot(u32 nr)
 		disk_gone(disk);
 	} else if (!test_bit(IOCORE_BLK_REMOVING, &disk->flags)) {
 		disk_resize(disk, info.capacity);
+		disk_polling(disk, iocore_limits_polled(info.flags));
 	}
 }
 

@@ -57,6 +57,34 @@ static ssize_t bad_completions_show(struct device *dev, struct device_attribute 
 }
 static DEVICE_ATTR_RO(bad_completions);
 
+static const char *queue_notifier(const struct iocore_queue *q)
+{
+	if (iocore_queue_polled(q) || !READ_ONCE(q->home->registered))
+		return "polled";
+	return iocore_direct_active(q->home->cpu) ? "direct" : "injected";
+}
+
+/* One line for each CPU that hears of the disk's queues. */
+static ssize_t notifier_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct iocore_disk *disk = to_disk(dev);
+	const struct iocore_queue *q;
+	int cpu, len = 0;
+	u32 i;
+
+	for_each_possible_cpu(cpu) {
+		for (i = 0; i < disk->nr_queues; i++) {
+			q = disk->queues[i];
+			if (q->home->cpu != cpu)
+				continue;
+			len += sysfs_emit_at(buf, len, "cpu %d %s\n", cpu, queue_notifier(q));
+			break;
+		}
+	}
+	return len;
+}
+static DEVICE_ATTR_RO(notifier);
+
 static struct attribute *serial_attrs[] = {
 	&dev_attr_serial.attr,
 	NULL
@@ -70,6 +98,7 @@ static struct attribute *iocore_attrs[] = {
 	&dev_attr_kicks.attr,
 	&dev_attr_notifications.attr,
 	&dev_attr_bad_completions.attr,
+	&dev_attr_notifier.attr,
 	NULL
 };
 
