@@ -378,8 +378,6 @@ const char *iocore_direct_reason(struct iocore_vm *vm, const struct iocore_vcpu 
 		return "no disk has the notifier auto or direct";
 	if (stats->revoked)
 		return "revoked";
-	if (enable_apicv && kvm_apicv_activated(vm->kvm))
-		return "APICv or AVIC active";
 	if (!stats->enabled)
 		return "guest has not set it up";
 	return kvm_direct_reason_name(stats->last);

@@ -20,6 +20,7 @@
 #endif
 
 #define KVM_HOOK	"kvm_pv_backend_register"
+#define DIRECT_HOOK	"kvm_direct_get"
 
 #define MSR_APICBASE		0x1b
 #define APICBASE_X2APIC		0x400
@@ -251,6 +252,53 @@ static enum verdict check_x2apic(char reason[VALUE_LEN])
 	}
 }
 
+static bool param_is(const char *module, const char *name, char wanted)
+{
+	char dir[PATH_MAX], value[16];
+
+	return !tree_path(dir, "/sys/module/%s/parameters", module) &&
+	       !attr_read(dir, name, value, sizeof(value)) &&
+	       (value[0] == wanted || value[0] == (wanted == 'Y' ? '1' : '0'));
+}
+
+/* What forbids direct mode, as far as it can be read, or NULL. */
+static const char *direct_obstacle(void)
+{
+	if (!file_has_word("/proc/kallsyms", DIRECT_HOOK))
+		return "kvm has no direct mode (no " DIRECT_HOOK ")";
+	if (tree_has("/sys/module/kvm_intel"))
+		return "kvm_intel has no direct mode";
+	if (!tree_has("/sys/module/kvm_amd"))
+		return "kvm_amd is not loaded";
+	if (param_is("kvm_amd", "avic", 'Y'))
+		return "AVIC is on (kvm_amd.avic), so injection causes no exit anyway";
+	if (param_is("kvm_amd", "npt", 'N'))
+		return "nested paging is off (kvm_amd.npt)";
+	if (param_is("kvm", "tdp_mmu", 'N'))
+		return "the TDP MMU is off (kvm.tdp_mmu)";
+	if (file_has_word("/proc/cpuinfo", "fred"))
+		return "the CPU has FRED";
+	if (!x2apic_state())
+		return "the host is not in x2APIC mode";
+	return NULL;
+}
+
+/* Each VM needs to be allowed it, so it is not missed where it can't be. */
+static enum verdict check_direct(char reason[VALUE_LEN])
+{
+	const char *obstacle = direct_obstacle();
+
+	if (obstacle)
+		return because(VERDICT_HINT, reason,
+			       "no direct mode, completions are injected: %s",
+			       obstacle);
+	if (x2apic_state() < 0)
+		return because(VERDICT_HINT, reason,
+			       "direct mode is possible if the host is in x2APIC mode, which is unknown (modprobe msr, as root)");
+	return because(VERDICT_OK, reason,
+		       "direct mode is possible: AMD SVM with nested paging, no AVIC, x2APIC (iocorectl allow)");
+}
+
 static const struct check checks[] = {
 	{ "vendor",	check_vendor },
 	{ "kvm",	check_kvm },
@@ -260,6 +308,7 @@ static const struct check checks[] = {
 	{ "core",	check_core },
 	{ "isolation",	check_isolation },
 	{ "x2apic",	check_x2apic },
+	{ "direct",	check_direct },
 };
 
 static struct json_object *check_row(const struct check *check, bool *ready)

@@ -70,22 +70,10 @@ static int core_add(int argc, char **argv)
 
 static int core_del(int argc, char **argv)
 {
-	static const struct option options[] = {
-		LONG_HELP, LONG_OUTPUT, LONG_VERSION, LONG_SYSROOT, LONG_END
-	};
 	const char *name;
-	int opt, err;
+	int err = parse_only_name("core", argc, argv, &name);
 
-	while ((opt = getopt_long(argc, argv, COMMON_SHORT, options,
-				  NULL)) >= 0) {
-		err = common_option(opt);
-		if (err)
-			return err;
-	}
-	err = parse_name("core", argc, argv, &name);
-	if (err)
-		return err;
-	return object_delete(&core_kind, name);
+	return err ? err : object_delete(&core_kind, name);
 }
 
 static void core_fill(struct json_object *row, const char *dir,
@@ -116,22 +104,7 @@ const struct column core_columns[] = {
 
 static int core_list(int argc, char **argv)
 {
-	struct json_object *root;
-	int err = parse_nothing(argc, argv);
-
-	if (!err)
-		err = object_need_host();
-	if (err)
-		return err;
-	root = output_new();
-	json_object_object_add(root, "cores", core_rows());
-	if (settings.json)
-		output_json(root);
-	else
-		output_table(json_object_object_get(root, "cores"),
-			     core_columns);
-	json_object_put(root);
-	return EXIT_OK;
+	return list_run(argc, argv, "cores", core_rows, core_columns);
 }
 
 const struct command core_commands[] = {

@@ -32,6 +32,11 @@ static const char *disk_hint(int err)
 	}
 }
 
+static const char *disk_set_hint(int err)
+{
+	return err == EBUSY ? "it is attached to a VM" : NULL;
+}
+
 static const struct object_kind disk_kind = {
 	.name	= "disk",
 	.dir	= "disks",
@@ -77,7 +82,7 @@ static int check_serial(const char *serial)
 	return EXIT_OK;
 }
 
-enum { DISK_PATH, DISK_READONLY, DISK_SERIAL, DISK_CORE, DISK_ENABLE };
+enum { DISK_PATH, DISK_READONLY, DISK_SERIAL, DISK_CORE, DISK_NOTIFIER, DISK_ENABLE };
 
 static int disk_option(int opt, struct attr_value *values, char path[PATH_MAX])
 {
@@ -94,6 +99,9 @@ static int disk_option(int opt, struct attr_value *values, char path[PATH_MAX])
 	case 'c':
 		values[DISK_CORE].value = optarg;
 		return EXIT_OK;
+	case 'n':
+		values[DISK_NOTIFIER].value = optarg;
+		return parse_notifier(optarg) < 0 ? EXIT_USAGE : EXIT_OK;
 	default:
 		return common_option(opt);
 	}
@@ -106,6 +114,7 @@ static int disk_create(int argc, char **argv)
 		{ "core",	required_argument,	NULL, 'c' },
 		{ "readonly",	no_argument,		NULL, 'r' },
 		{ "serial",	required_argument,	NULL, 's' },
+		{ "notifier",	required_argument,	NULL, 'n' },
 		LONG_HELP, LONG_OUTPUT, LONG_VERSION, LONG_SYSROOT, LONG_END
 	};
 	struct attr_value values[] = {
@@ -113,6 +122,7 @@ static int disk_create(int argc, char **argv)
 		[DISK_READONLY]	= { "readonly",	NULL },
 		[DISK_SERIAL]	= { "serial",	NULL },
 		[DISK_CORE]	= { "core",	NULL },
+		[DISK_NOTIFIER]	= { "notifier",	NULL },
 		[DISK_ENABLE]	= { "enable",	"1" },
 		{ NULL, NULL }
 	};
@@ -120,7 +130,7 @@ static int disk_create(int argc, char **argv)
 	const char *name;
 	int opt, err;
 
-	while ((opt = getopt_long(argc, argv, "p:c:rs:" COMMON_SHORT, options,
+	while ((opt = getopt_long(argc, argv, "p:c:rs:n:" COMMON_SHORT, options,
 				  NULL)) >= 0) {
 		err = disk_option(opt, values, path);
 		if (err)
@@ -134,24 +144,46 @@ static int disk_create(int argc, char **argv)
 	return object_create(&disk_kind, name, values);
 }
 
-static int disk_delete(int argc, char **argv)
+/* What may change while a disk is enabled. */
+static int disk_set(int argc, char **argv)
 {
 	static const struct option options[] = {
+		{ "notifier",	required_argument,	NULL, 'n' },
 		LONG_HELP, LONG_OUTPUT, LONG_VERSION, LONG_SYSROOT, LONG_END
 	};
+	static const struct object_kind set_kind = {
+		.name	= "disk",
+		.dir	= "disks",
+		.hint	= disk_set_hint,
+	};
+	struct attr_value values[] = { { "notifier", NULL }, { NULL, NULL } };
 	const char *name;
 	int opt, err;
 
-	while ((opt = getopt_long(argc, argv, COMMON_SHORT, options,
+	while ((opt = getopt_long(argc, argv, "n:" COMMON_SHORT, options,
 				  NULL)) >= 0) {
-		err = common_option(opt);
+		err = opt == 'n' ? EXIT_OK : common_option(opt);
+		if (opt == 'n' && parse_notifier(optarg) < 0)
+			err = EXIT_USAGE;
 		if (err)
 			return err;
+		if (opt == 'n')
+			values[0].value = optarg;
 	}
 	err = parse_name("disk", argc, argv, &name);
 	if (err)
 		return err;
-	return object_delete(&disk_kind, name);
+	if (!values[0].value)
+		return usage_error("what to set is missing");
+	return object_set(&set_kind, name, values);
+}
+
+static int disk_delete(int argc, char **argv)
+{
+	const char *name;
+	int err = parse_only_name("disk", argc, argv, &name);
+
+	return err ? err : object_delete(&disk_kind, name);
 }
 
 static void disk_fill(struct json_object *row, const char *dir,
@@ -162,6 +194,7 @@ static void disk_fill(struct json_object *row, const char *dir,
 	attr_add_string(row, dir, "path");
 	attr_add_string(row, dir, "core");
 	attr_add_string(row, dir, "serial");
+	attr_add_string(row, dir, "notifier");
 	attr_add_bool(row, dir, "readonly", "readonly");
 	attr_add_bool(row, dir, "enable", "enabled");
 	if (!tree_path(counters, "%s/disks/%s", SYSFS_DIR, name))
@@ -209,32 +242,22 @@ const struct column disk_columns[] = {
 	{ "/core",	"CORE",		FORMAT_TEXT },
 	{ "/serial",	"SERIAL",	FORMAT_TEXT },
 	{ "/path",	"PATH",		FORMAT_TEXT },
+	{ "/notifier",	"NOTIFIER",	FORMAT_TEXT },
 	{ NULL,		NULL,		0 }
 };
 
 static int disk_list(int argc, char **argv)
 {
-	struct json_object *root;
-	int err = parse_nothing(argc, argv);
-
-	if (!err)
-		err = object_need_host();
-	if (err)
-		return err;
-	root = output_new();
-	json_object_object_add(root, "disks", disk_rows());
-	if (settings.json)
-		output_json(root);
-	else
-		output_table(json_object_object_get(root, "disks"),
-			     disk_columns);
-	json_object_put(root);
-	return EXIT_OK;
+	return list_run(argc, argv, "disks", disk_rows, disk_columns);
 }
 
 const struct command disk_commands[] = {
-	{ "create", "NAME --path P [--core CORE] [--readonly] [--serial S]",
+	{ "create",
+	  "NAME --path P [--core CORE] [--readonly] [--serial S] [--notifier N]",
 	  "make a disk of a block device or file", disk_create, NULL },
+	{ "set", "NAME --notifier auto|inject|direct|none",
+	  "change how the VMs it will be attached to are notified", disk_set,
+	  NULL },
 	{ "delete", "NAME", "delete a disk that is not attached", disk_delete,
 	  NULL },
 	{ "list", "", "list disks", disk_list, NULL },

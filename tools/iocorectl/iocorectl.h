@@ -59,7 +59,9 @@ int usage_error(const char *fmt, ...) __printf(1, 2);
 int parse_number(const char *what, const char *text, long min, long max,
 		 long *value);
 int parse_name(const char *what, int argc, char **argv, const char **name);
+int parse_only_name(const char *what, int argc, char **argv, const char **name);
 int parse_nothing(int argc, char **argv);
+int parse_notifier(const char *name);
 
 /* output.c */
 enum format {
@@ -118,10 +120,21 @@ struct object_kind {
 int object_need_host(void);
 int object_create(const struct object_kind *kind, const char *name,
 		  const struct attr_value *values);
+int object_set(const struct object_kind *kind, const char *name,
+	       const struct attr_value *values);
 int object_delete(const struct object_kind *kind, const char *name);
 struct json_object *object_rows(const struct object_kind *kind,
 				void (*fill)(struct json_object *row,
 					     const char *dir, const char *name));
+
+int list_run(int argc, char **argv, const char *key,
+	     struct json_object *(*rows)(void), const struct column *columns);
+
+/* vcpu.c: how the vCPUs of a VM are notified */
+extern const struct column vcpu_columns[];
+
+void vcpu_fill(struct json_object *vm, const char *dir);
+struct json_object *vcpu_flatten(struct json_object *vms);
 
 /* core.c, disk.c, vm.c, stat.c, check.c */
 extern const struct command core_commands[];
@@ -138,6 +151,8 @@ struct json_object *vm_rows(void);
 int device_open(unsigned int *version);
 int vm_attach(int argc, char **argv);
 int vm_detach(int argc, char **argv);
+int vm_allow(int argc, char **argv);
+int vm_deny(int argc, char **argv);
 int stat_run(int argc, char **argv);
 int check_run(int argc, char **argv);
 

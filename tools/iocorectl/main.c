@@ -23,9 +23,12 @@ static const struct command commands[] = {
 	{ "disk", NULL, "disks: block devices and files to attach", NULL,
 	  disk_commands },
 	{ "vm", NULL, "VMs that have disks", NULL, vm_commands },
-	{ "attach", "--vm PID DISK [--slot N]",
+	{ "attach", "--vm PID DISK [--slot N] [--notifier auto|inject|direct|none]",
 	  "attach a disk to the running VM of a process", vm_attach, NULL },
 	{ "detach", "[--vm PID] DISK", "detach a disk", vm_detach, NULL },
+	{ "allow", "--vm PID direct",
+	  "let a VM take its notifications without an exit", vm_allow, NULL },
+	{ "deny", "--vm PID direct", "take that away, at once", vm_deny, NULL },
 	{ "stat", "[-i SECONDS [-n COUNT]] [NAME...]",
 	  "show counters, or with -i what they grow a second", stat_run, NULL },
 	{ "check", "", "tell whether this host is ready", check_run, NULL },
@@ -178,8 +181,27 @@ int parse_name(const char *what, int argc, char **argv, const char **name)
 	return EXIT_OK;
 }
 
-/* No option of its own and no argument. */
-int parse_nothing(int argc, char **argv)
+/* What the host's iocore_notifier_parse() takes. */
+int parse_notifier(const char *name)
+{
+	static const char * const names[] = {
+		[IOCORE_NOTIFIER_AUTO]		= "auto",
+		[IOCORE_NOTIFIER_INJECT]	= "inject",
+		[IOCORE_NOTIFIER_DIRECT]	= "direct",
+		[IOCORE_NOTIFIER_NONE]		= "none",
+	};
+	size_t i;
+
+	for (i = IOCORE_NOTIFIER_AUTO; i < ARRAY_SIZE(names); i++)
+		if (!strcmp(names[i], name))
+			return (int)i;
+	usage_error("--notifier takes auto, inject, direct or none, not '%s'",
+		    name);
+	return -1;
+}
+
+/* No option of its own. */
+static int parse_common(int argc, char **argv)
 {
 	static const struct option options[] = {
 		LONG_HELP, LONG_OUTPUT, LONG_VERSION, LONG_SYSROOT, LONG_END
@@ -192,6 +214,23 @@ int parse_nothing(int argc, char **argv)
 		if (err)
 			return err;
 	}
+	return EXIT_OK;
+}
+
+int parse_only_name(const char *what, int argc, char **argv, const char **name)
+{
+	int err = parse_common(argc, argv);
+
+	return err ? err : parse_name(what, argc, argv, name);
+}
+
+/* No option of its own and no argument. */
+int parse_nothing(int argc, char **argv)
+{
+	int err = parse_common(argc, argv);
+
+	if (err)
+		return err;
 	if (optind < argc)
 		return usage_error("'%s' is one argument too many",
 				   argv[optind]);

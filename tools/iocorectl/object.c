@@ -90,6 +90,24 @@ int object_create(const struct object_kind *kind, const char *name,
 	return code ? code : output_done("created", kind->name, name);
 }
 
+/* Change values of an object that is there. */
+int object_set(const struct object_kind *kind, const char *name,
+	       const struct attr_value *values)
+{
+	char dir[PATH_MAX];
+	int code;
+
+	code = object_need_host();
+	if (code)
+		return code;
+	if (tree_path(dir, "%s/%s/%s", CONFIG_DIR, kind->dir, name))
+		return fail(EXIT_FAILED, "%s: path too long", name);
+	if (access(dir, F_OK))
+		return fail(EXIT_FAILED, "no %s is called %s", kind->name, name);
+	code = set_values(kind, dir, name, values);
+	return code ? code : output_done("set", kind->name, name);
+}
+
 /*
  * Disabling tells an object in use from one that can't be deleted for another
  * reason; both end in the same error of rmdir.
@@ -147,4 +165,25 @@ struct json_object *object_rows(const struct object_kind *kind,
 	if (count >= 0)
 		dir_free(names, count);
 	return rows;
+}
+
+/* A command that lists @rows under @key, and nothing else. */
+int list_run(int argc, char **argv, const char *key,
+	     struct json_object *(*rows)(void), const struct column *columns)
+{
+	struct json_object *root;
+	int err = parse_nothing(argc, argv);
+
+	if (!err)
+		err = object_need_host();
+	if (err)
+		return err;
+	root = output_new();
+	json_object_object_add(root, key, rows());
+	if (settings.json)
+		output_json(root);
+	else
+		output_table(json_object_object_get(root, key), columns);
+	json_object_put(root);
+	return EXIT_OK;
 }

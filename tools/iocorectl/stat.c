@@ -15,7 +15,7 @@
 #include "iocorectl.h"
 
 #define INTERVAL_MAX	86400
-#define MAX_KEYS	8
+#define MAX_KEYS	12
 
 struct stat_kind {
 	const char *dir;	/* in sysfs, and the key of the rows */
@@ -23,6 +23,7 @@ struct stat_kind {
 	const char *flags[2];
 	const char *values[4];	/* numbers that do not count */
 	const char *counters[MAX_KEYS];
+	void (*fill)(struct json_object *row, const char *dir);
 	const struct column *totals;
 	const struct column *rates;
 };
@@ -76,8 +77,11 @@ static const struct column disk_rates[] = {
 static const struct column vm_totals[] = {
 	{ "/name",			"VM",		FORMAT_TEXT },
 	{ "/kicks",			"KICKS",	FORMAT_NUMBER },
+	{ "/notifications_direct",	"DIRECT",	FORMAT_NUMBER },
+	{ "/notifications_repended",	"REPENDED",	FORMAT_NUMBER },
 	{ "/notifications_injected",	"INJECTED",	FORMAT_NUMBER },
 	{ "/notifications_suppressed",	"SUPPRESSED",	FORMAT_NUMBER },
+	{ "/direct_revoked",		"REVOKED",	FORMAT_NUMBER },
 	{ "/bad_control",		"BAD-CONTROL",	FORMAT_NUMBER },
 	{ "/bad_descriptor",		"BAD-DESC",	FORMAT_NUMBER },
 	{ "/bad_ring",			"BAD-RING",	FORMAT_NUMBER },
@@ -87,8 +91,11 @@ static const struct column vm_totals[] = {
 static const struct column vm_rates[] = {
 	{ "/name",				"VM",		FORMAT_TEXT },
 	{ "/rates/kicks",			"KICKS/S",	FORMAT_RATE },
+	{ "/rates/notifications_direct",	"DIRECT/S",	FORMAT_RATE },
+	{ "/rates/notifications_repended",	"REPENDED/S",	FORMAT_RATE },
 	{ "/rates/notifications_injected",	"INJECTED/S",	FORMAT_RATE },
 	{ "/rates/notifications_suppressed",	"SUPPRESSED/S",	FORMAT_RATE },
+	{ "/direct_revoked",			"REVOKED",	FORMAT_NUMBER },
 	{ "/bad_control",			"BAD-CONTROL",	FORMAT_NUMBER },
 	{ "/bad_descriptor",			"BAD-DESC",	FORMAT_NUMBER },
 	{ "/bad_ring",				"BAD-RING",	FORMAT_NUMBER },
@@ -115,9 +122,13 @@ static const struct stat_kind kinds[] = {
 	}, {
 		.dir		= "vms",
 		.values		= { "pid" },
-		.counters	= { "kicks", "notifications_injected",
-				    "notifications_suppressed", "bad_control",
-				    "bad_descriptor", "bad_ring" },
+		.flags		= { "direct_allowed" },
+		.counters	= { "kicks", "notifications_direct",
+				    "notifications_repended",
+				    "notifications_injected",
+				    "notifications_suppressed", "direct_revoked",
+				    "bad_control", "bad_descriptor", "bad_ring" },
+		.fill		= vcpu_fill,
 		.totals		= vm_totals,
 		.rates		= vm_rates,
 	},
@@ -170,6 +181,8 @@ static struct json_object *sample_row(const struct stat_kind *kind,
 	for (i = 0; i < MAX_KEYS && kind->counters[i]; i++)
 		attr_add_u64(row, dir, kind->counters[i]);
 	set_busy(row, row_number(row, "busy_ns"), row_number(row, "total_ns"));
+	if (kind->fill)
+		kind->fill(row, dir);
 	return row;
 }
 
@@ -260,6 +273,17 @@ static void add_rates(struct json_object *root, struct json_object *old,
 	}
 }
 
+static void report_vcpus(struct json_object *root)
+{
+	struct json_object *rows = vcpu_flatten(json_object_object_get(root, "vms"));
+
+	if (json_object_array_length(rows)) {
+		putchar('\n');
+		output_table(rows, vcpu_columns);
+	}
+	json_object_put(rows);
+}
+
 static void report(struct json_object *root, bool rates)
 {
 	bool any = false;
@@ -279,6 +303,7 @@ static void report(struct json_object *root, bool rates)
 		output_table(rows, rates ? kinds[k].rates : kinds[k].totals);
 		any = true;
 	}
+	report_vcpus(root);
 	if (!any)
 		puts("no core, no disk, no VM");
 	fflush(stdout);

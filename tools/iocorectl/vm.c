@@ -154,9 +154,24 @@ out:
 	return code;
 }
 
+/* The errors of a VM that is to have direct mode, and of no other. */
+static const char *direct_hint(int err)
+{
+	switch (err) {
+	case EPERM:
+		return "the VM is not allowed direct mode (see: iocorectl allow)";
+	case EOPNOTSUPP:
+		return "direct mode is impossible here (see: iocorectl check, and dmesg)";
+	default:
+		return NULL;
+	}
+}
+
 static const char *attach_hint(int err)
 {
 	switch (err) {
+	case EPERM:
+		return direct_hint(err);
 	case EBADF:
 		return "the descriptor is not a VM";
 	case ENOENT:
@@ -168,7 +183,7 @@ static const char *attach_hint(int err)
 	case ENOSPC:
 		return "the VM has no slot free";
 	case EOPNOTSUPP:
-		return "this VM cannot be served (dirty ring, protected memory, no in-kernel APIC)";
+		return "no service (dirty ring, protected memory) or no direct mode for it (see: dmesg)";
 	default:
 		return strerror(err);
 	}
@@ -210,11 +225,12 @@ static void attach_report(const struct iocore_attach *attach, long pid)
 	json_object_put(root);
 }
 
-static int attach_disk(const char *disk, long pid, long slot)
+static int attach_disk(const char *disk, long pid, long slot, int notifier)
 {
 	struct iocore_attach attach = {
-		.len	= sizeof(attach),
-		.slot	= (int)slot,
+		.len		= sizeof(attach),
+		.slot		= (int)slot,
+		.notifier	= (unsigned int)notifier,
 	};
 	int fd, code;
 
@@ -241,16 +257,20 @@ int vm_attach(int argc, char **argv)
 	static const struct option options[] = {
 		{ "vm",		required_argument, NULL, 'p' },
 		{ "slot",	required_argument, NULL, 's' },
+		{ "notifier",	required_argument, NULL, 'n' },
 		LONG_HELP, LONG_OUTPUT, LONG_VERSION, LONG_SYSROOT, LONG_END
 	};
+	int notifier = IOCORE_NOTIFIER_DISK;
 	long pid = 0, slot = -1;
 	const char *disk;
 	int opt, err;
 
-	while ((opt = getopt_long(argc, argv, "p:s:" COMMON_SHORT, options,
+	while ((opt = getopt_long(argc, argv, "p:s:n:" COMMON_SHORT, options,
 				  NULL)) >= 0) {
 		if (opt == 'p')
 			err = parse_number("--vm", optarg, 1, INT_MAX, &pid);
+		else if (opt == 'n')
+			err = (notifier = parse_notifier(optarg)) < 0 ? EXIT_USAGE : EXIT_OK;
 		else if (opt == 's')
 			err = parse_number("--slot", optarg, 0,
 					   IOCORE_MAX_DISKS - 1, &slot);
@@ -264,7 +284,7 @@ int vm_attach(int argc, char **argv)
 		return err;
 	if (!pid)
 		return usage_error("--vm is missing");
-	return attach_disk(disk, pid, slot);
+	return attach_disk(disk, pid, slot, notifier);
 }
 
 static int detach_disk(const char *disk, long pid)
@@ -297,45 +317,109 @@ static int detach_disk(const char *disk, long pid)
 	return code;
 }
 
-int vm_detach(int argc, char **argv)
+/* --vm, which leaves @pid alone if it is missing, and one name. */
+static int parse_vm(const char *what, int argc, char **argv, long *pid,
+		    const char **name)
 {
 	static const struct option options[] = {
 		{ "vm",		required_argument, NULL, 'p' },
 		LONG_HELP, LONG_OUTPUT, LONG_VERSION, LONG_SYSROOT, LONG_END
 	};
-	const char *disk;
-	long pid = 0;
 	int opt, err;
 
 	while ((opt = getopt_long(argc, argv, "p:" COMMON_SHORT, options,
 				  NULL)) >= 0) {
 		if (opt == 'p')
-			err = parse_number("--vm", optarg, 1, INT_MAX, &pid);
+			err = parse_number("--vm", optarg, 1, INT_MAX, pid);
 		else
 			err = common_option(opt);
 		if (err)
 			return err;
 	}
-	err = parse_name("disk", argc, argv, &disk);
-	if (err)
-		return err;
-	return detach_disk(disk, pid);
+	return parse_name(what, argc, argv, name);
 }
 
-/* The VM's disks: an object of name and slot. */
-static void vm_fill_disks(struct json_object *row, const char *dir)
+int vm_detach(int argc, char **argv)
 {
-	struct json_object *disks = json_object_new_object();
+	const char *disk;
+	long pid = 0;
+	int err = parse_vm("disk", argc, argv, &pid, &disk);
+
+	return err ? err : detach_disk(disk, pid);
+}
+
+static int set_privileges(long pid, unsigned int flags)
+{
+	struct iocore_allow allow = {
+		.len	= sizeof(allow),
+		.flags	= flags,
+	};
+	const char *hint = NULL;
+	char name[24];
+	int fd, code;
+
+	code = device_get(&fd);
+	if (code)
+		return code;
+	code = vm_take(pid, &allow.vm_fd);
+	if (code)
+		goto out;
+	if (ioctl(fd, IOCORE_ALLOW, &allow)) {
+		hint = direct_hint(errno);
+		code = fail(EXIT_FAILED, "cannot %s VM %ld direct mode: %s",
+			    flags ? "allow" : "deny", pid,
+			    hint ? hint : strerror(errno));
+	} else {
+		snprintf(name, sizeof(name), "%ld", pid);
+		code = output_done(flags ? "allowed" : "denied", "direct", name);
+	}
+	close(allow.vm_fd);
+out:
+	close(fd);
+	return code;
+}
+
+static int vm_privilege(int argc, char **argv, unsigned int flags)
+{
+	const char *what;
+	long pid = 0;
+	int err = parse_vm("privilege", argc, argv, &pid, &what);
+
+	if (err)
+		return err;
+	if (strcmp(what, "direct"))
+		return usage_error("there is no privilege '%s', only direct", what);
+	if (!pid)
+		return usage_error("--vm is missing");
+	return set_privileges(pid, flags);
+}
+
+int vm_allow(int argc, char **argv)
+{
+	return vm_privilege(argc, argv, IOCORE_ALLOW_DIRECT);
+}
+
+int vm_deny(int argc, char **argv)
+{
+	return vm_privilege(argc, argv, 0);
+}
+
+/* An object of a directory's files: each disk's slot, or its notifier. */
+static void vm_fill(struct json_object *row, const char *dir, const char *key,
+		    void (*add)(struct json_object *row, const char *dir,
+				const char *name))
+{
+	struct json_object *values = json_object_new_object();
 	struct dirent **names;
 	char path[PATH_MAX];
 	int count, i;
 
-	json_object_object_add(row, "disks", disks);
-	if (snprintf(path, sizeof(path), "%s/disks", dir) >= PATH_MAX)
+	json_object_object_add(row, key, values);
+	if (snprintf(path, sizeof(path), "%s/%s", dir, key) >= PATH_MAX)
 		return;
 	count = dir_names(path, &names);
 	for (i = 0; i < count; i++)
-		attr_add_u64(disks, path, names[i]->d_name);
+		add(values, path, names[i]->d_name);
 	if (count >= 0)
 		dir_free(names, count);
 }
@@ -359,7 +443,10 @@ struct json_object *vm_rows(void)
 		json_object_object_add(row, "name",
 				       json_object_new_string(names[i]->d_name));
 		attr_add_u64(row, dir, "pid");
-		vm_fill_disks(row, dir);
+		vm_fill(row, dir, "disks", attr_add_u64);
+		vm_fill(row, dir, "notifiers", attr_add_string);
+		attr_add_bool(row, dir, "direct_allowed", "direct_allowed");
+		vcpu_fill(row, dir);
 		json_object_array_add(rows, row);
 	}
 	if (count >= 0)
@@ -371,26 +458,14 @@ const struct column vm_columns[] = {
 	{ "/name",	"VM",		FORMAT_TEXT },
 	{ "/pid",	"PID",		FORMAT_NUMBER },
 	{ "/disks",	"DISKS",	FORMAT_PAIRS },
+	{ "/notifiers",	"NOTIFIERS",	FORMAT_PAIRS },
+	{ "/direct_allowed", "ALLOWED-DIRECT", FORMAT_TEXT },
 	{ NULL,		NULL,		0 }
 };
 
 static int vm_list(int argc, char **argv)
 {
-	struct json_object *root;
-	int err = parse_nothing(argc, argv);
-
-	if (!err)
-		err = object_need_host();
-	if (err)
-		return err;
-	root = output_new();
-	json_object_object_add(root, "vms", vm_rows());
-	if (settings.json)
-		output_json(root);
-	else
-		output_table(json_object_object_get(root, "vms"), vm_columns);
-	json_object_put(root);
-	return EXIT_OK;
+	return list_run(argc, argv, "vms", vm_rows, vm_columns);
 }
 
 const struct command vm_commands[] = {
