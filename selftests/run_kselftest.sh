@@ -143,7 +143,7 @@ run_test()
 
 # shellcheck source=selftests/lib/tap.sh
 . "$BASE/lib/tap.sh"
-rm -f "$TAP_LOG"
+rm -f "$TAP_LOG" "$TAP_NOTES"
 parse "$@"
 mkdir -p "$logs"
 for line in $(selected); do

@@ -10,12 +10,14 @@
 #
 # A point runs in a subshell with `set -eu`: the first command that fails fails
 # it. Its output is shown as TAP comments if it did. In a point, fail MESSAGE
-# ends it, skip REASON skips it. After each point the logs of both kernels are
-# read: a warning, an oops, a lockup, a leak in either fails the point.
+# ends it, skip REASON skips it, note TEXT adds a comment in any case. After each
+# point the logs of both kernels are read: a warning, an oops, a lockup, a leak in
+# either fails the point.
 
 TAP_N=0
 TAP_FAILED=0
 TAP_LOG=$(mktemp)
+TAP_NOTES=$(mktemp)
 
 # What no kernel says when all is well.
 KERNEL_COMPLAINTS='WARNING: |BUG: |BUG at|Oops|general protection fault|Call Trace:|KASAN|KFENCE'
@@ -34,7 +36,7 @@ tap_begin()
 
 tap_cleanup()
 {
-	rm -f "$TAP_LOG"
+	rm -f "$TAP_LOG" "$TAP_NOTES"
 	if declare -F cleanup > /dev/null; then
 		cleanup > /dev/null 2>&1
 	fi
@@ -100,6 +102,12 @@ skip()
 	exit 4
 }
 
+# A comment of the stream, whether the point holds or not.
+note()
+{
+	printf '%s\n' "$*" >> "$TAP_NOTES"
+}
+
 tap_comment()
 {
 	tr -d '\r\001' | sed 's/^/# /'
@@ -150,6 +158,8 @@ tap_point()
 	shift
 	tap_run "$@"
 	tap_result $? "$name"
+	tap_comment < "$TAP_NOTES"
+	: > "$TAP_NOTES"
 	[ $((SECONDS - start)) -lt 20 ] || echo "# took $((SECONDS - start)) s"
 }
 
