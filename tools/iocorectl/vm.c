@@ -183,7 +183,7 @@ static const char *attach_hint(int err)
 	case ENOSPC:
 		return "the VM has no slot free";
 	case EOPNOTSUPP:
-		return "no service (dirty ring, protected memory) or no direct mode for it (see: dmesg)";
+		return "no service (dirty ring, protected memory), or no direct mode: see dmesg";
 	default:
 		return strerror(err);
 	}
