@@ -20,6 +20,8 @@ SVM.update({0x10 + n: f"write_cr{n}" for n in range(16)})
 SVM.update({0x20 + n: f"read_dr{n}" for n in range(16)})
 SVM.update({0x30 + n: f"write_dr{n}" for n in range(16)})
 SVM.update({0x40 + n: f"exception_{n}" for n in range(32)})
+# With direct notification the gates of the host's own interrupts are not present.
+SVM[0x4b] = "np_interrupt"
 SVM.update({0x90 + n: f"write_cr{n}_trap" for n in range(16)})
 
 VMX = {

@@ -59,7 +59,7 @@ read_counter()
 # both ends of a window, so what happens while it is taken is not counted twice.
 snapshot()
 {
-	local now lines kicks sleeps
+	local now lines kicks sleeps n notified=
 
 	now=${EPOCHREALTIME/./}
 	count_ios "$1"
@@ -67,8 +67,13 @@ snapshot()
 	kicks=$value
 	read_counter "${CORE_STAT:-/none}/sleeps"
 	sleeps=$value
+	for n in direct repended injected; do
+		read_counter "${VM_STAT:-/none}/notifications_$n"
+		notified+=" $value"
+	done
 	mapfile -t lines < "$EXIT_EVENT/hist"
-	printf -v "$2" '%s\n' "us $now" "ios $ios" "kicks $kicks" "sleeps $sleeps" "${lines[@]}"
+	printf -v "$2" '%s\n' "us $now" "ios $ios" "kicks $kicks" "sleeps $sleeps" \
+		"notified$notified" "${lines[@]}"
 }
 
 # Wait until the load, process $2, does I/O on $1.
@@ -87,8 +92,22 @@ wait_for_load()
 	return 1
 }
 
+# $1: block device, $2: how many I/Os to wait for, $3: process of the load
+wait_for_ios()
+{
+	local goal
+
+	count_ios "$1"
+	goal=$((ios + $2))
+	while [ "$ios" -lt "$goal" ] && kill -0 "$3" 2>/dev/null; do
+		nap 0.5
+		count_ios "$1"
+	done
+}
+
 # Measure the load of process $2 on $1 into $3.before and $3.after; 1 if the load
-# was not there all the time.
+# was not there all the time. $4: I/Os that the window is to hold; for 0 it lasts
+# as long as every other.
 measure_load()
 {
 	local before after
@@ -96,20 +115,24 @@ measure_load()
 	wait_for_load "$1" "$2" || return 1
 	nap "$SETTLE"
 	snapshot "$1" before
-	nap "$WINDOW"
+	if [ "$4" -gt 0 ]; then
+		wait_for_ios "$1" "$4" "$2"
+	else
+		nap "$WINDOW"
+	fi
 	snapshot "$1" after
 	kill -0 "$2" 2>/dev/null || return 1
 	printf '%s' "$before" > "$3.before"
 	printf '%s' "$after" > "$3.after"
 }
 
-# The same whatever the guest does.
+# The same for $3 seconds, whatever the guest does.
 measure_plain()
 {
 	local before after
 
 	snapshot "$1" before
-	nap "$WINDOW"
+	nap "$3"
 	snapshot "$1" after
 	printf '%s' "$before" > "$2.before"
 	printf '%s' "$after" > "$2.after"
