@@ -19,8 +19,8 @@
  * lives in memory of its own and loads an IDT of its own, so that its CPU is
  * notified by injection at once; the CPUs that it leaves behind are halted with
  * interrupts off. What the host still covers belongs to the dead kernel, and
- * reading it for a dump does no harm. The driver's first control call in the
- * crash kernel that may change anything is the reset, which uncovers it all.
+ * reading it for a dump does no harm. The driver resets the host when it is
+ * loaded in the crash kernel, and that uncovers it all.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
