@@ -7,6 +7,9 @@
  * the kthread, which would win every race for the lock, lets go of it. After
  * iocore_core_del_queue() no poll of that queue runs or will run.
  *
+ * Its CPU can't go offline: elsewhere it would spin on a CPU that is not its
+ * own, and might never run again on one that a guest in direct mode keeps.
+ *
  * Going to sleep (letters as in iocore_ring.h):
  *	1. state = INTERRUPTIBLE, so that a wake-up from here on is not lost
  *	2. NEED_KICK in every ring, core->asleep, full barrier (L)
@@ -15,6 +18,8 @@
  *	4. woken by the clock for a round of the watchdog of direct mode: take
  *	   it, and begin again at 1; for the guests nothing has happened
  */
+#include <linux/cpu.h>
+#include <linux/cpuhotplug.h>
 #include <linux/kthread.h>
 #include <linux/sched/clock.h>
 #include <linux/sched/stat.h>
@@ -196,12 +201,52 @@ u64 iocore_core_total_ns(const struct iocore_core *core)
 	return ktime_get_ns() - core->start_ns;
 }
 
+/* The CPU stays online from here on. */
+static int core_reserve_cpu(unsigned int cpu)
+{
+	int ret = -EINVAL;
+
+	cpus_read_lock();
+	if (cpu < nr_cpu_ids && cpu_online(cpu)) {
+		iocore_direct_reserve(cpu);
+		ret = 0;
+	}
+	cpus_read_unlock();
+	return ret;
+}
+
+/* Suspend freezes the VMs first; it may take any CPU away for a while. */
+static int core_cpu_offline(unsigned int cpu)
+{
+	return iocore_direct_reserved(cpu) && !cpuhp_tasks_frozen ? -EBUSY : 0;
+}
+
+static enum cpuhp_state hotplug_state;
+
+int iocore_core_init(void)
+{
+	int ret = cpuhp_setup_state_nocalls(CPUHP_AP_ONLINE_DYN, "iocore:online",
+					    NULL, core_cpu_offline);
+
+	if (ret < 0)
+		return ret;
+	hotplug_state = ret;
+	return 0;
+}
+
+void iocore_core_exit(void)
+{
+	cpuhp_remove_state_nocalls(hotplug_state);
+}
+
 int iocore_core_start(struct iocore_core *core)
 {
 	struct task_struct *task;
+	int ret;
 
-	if (core->cpu >= nr_cpu_ids || !cpu_online(core->cpu))
-		return -EINVAL;
+	ret = core_reserve_cpu(core->cpu);
+	if (ret)
+		return ret;
 
 	mutex_init(&core->lock);
 	atomic_set(&core->waiters, 0);
@@ -215,11 +260,12 @@ int iocore_core_start(struct iocore_core *core)
 
 	task = kthread_create_on_node(core_thread, core, cpu_to_node(core->cpu),
 				      "iocore/%s", core_name(core));
-	if (IS_ERR(task))
+	if (IS_ERR(task)) {
+		iocore_direct_unreserve(core->cpu);
 		return PTR_ERR(task);
+	}
 	kthread_bind(task, core->cpu);
 	core->task = task;
-	iocore_direct_reserve(core->cpu);
 	mutex_lock(&running_lock);
 	list_add_tail(&core->running, &running);
 	mutex_unlock(&running_lock);

@@ -80,6 +80,11 @@ void iocore_direct_unreserve(unsigned int cpu)
 		cpumask_clear_cpu(cpu, &reserved_cpus);
 }
 
+bool iocore_direct_reserved(unsigned int cpu)
+{
+	return cpumask_test_cpu(cpu, &reserved_cpus);
+}
+
 /*
  * VMs with the privilege use the vectors. The last of them may end in a
  * callback of KVM, where the vectors can't be given back: a work does it.

@@ -83,6 +83,9 @@ struct iocore_core {
 	atomic64_t wakeups;
 };
 
+int iocore_core_init(void);
+void iocore_core_exit(void);
+/* -EINVAL: the CPU is offline. */
 int iocore_core_start(struct iocore_core *core);
 /* No queue may be left. */
 void iocore_core_stop(struct iocore_core *core);
@@ -359,6 +362,7 @@ enum iocore_direct_event {
 /* An IOCore begins on, or has left, a CPU; under iocore_config_lock. */
 void iocore_direct_reserve(unsigned int cpu);
 void iocore_direct_unreserve(unsigned int cpu);
+bool iocore_direct_reserved(unsigned int cpu);
 /* No VM is left. */
 void iocore_direct_exit(void);
 /* Give or take the privilege; the caller has a reference to the VM's file. */

@@ -26,9 +26,13 @@ static int __init iocore_init(void)
 	if (ret)
 		return ret;
 
-	ret = iocore_sysfs_init();
+	ret = iocore_core_init();
 	if (ret)
 		goto err_flush;
+
+	ret = iocore_sysfs_init();
+	if (ret)
+		goto err_core;
 
 	ret = kvm_pv_backend_register(&iocore_backend);
 	if (ret)
@@ -53,6 +57,8 @@ err_backend:
 	rcu_barrier();
 err_sysfs:
 	iocore_sysfs_exit();
+err_core:
+	iocore_core_exit();
 err_flush:
 	iocore_backend_exit();
 	return ret;
@@ -72,6 +78,7 @@ static void __exit iocore_exit(void)
 	iocore_direct_exit();
 	rcu_barrier();
 	iocore_sysfs_exit();
+	iocore_core_exit();
 	iocore_backend_exit();
 }
 
