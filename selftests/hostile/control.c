@@ -38,7 +38,7 @@ static void case_features_unknown(struct hostile *h)
 	};
 
 	hostile_call_arg(h, "features", IOCORE_HC_IDENTIFY, &id, sizeof(id), 0);
-	if (id.features)
+	if (id.features & ~(IOCORE_F_DIRECT | IOCORE_F_POLL))
 		hostile_fail(h, "the host knows features %#llx", id.features);
 	if (id.pad || !id.max_disks || id.max_depth < IOCORE_MIN_DEPTH)
 		hostile_fail(h, "the answer makes no sense");
