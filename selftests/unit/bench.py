@@ -28,7 +28,8 @@ idle_us 1000000
 window_s 1
 claim_ios 100000
 devices bare virtio-blk iocore iocore-direct
-rounds 1
+rounds_null_blk 1
+rounds_nvme 1
 """
 count = 0
 failed = 0

@@ -100,14 +100,16 @@ def check_dmesg(run_dir):
                 break
 
 
-def rounds_wanted(result, device, workload):
-    return 1 if device == "bare" or workload == ONCE else result["environment"]["rounds"]
+def rounds_wanted(result, device, backend, workload):
+    """One in any case: a benchmark that was cut off has not shown anything."""
+    once = device == "bare" or workload == ONCE
+    return 1 if once else max(result["environment"]["rounds"][backend], 1)
 
 
 def rounds_missing(result, group):
     for device in result["environment"]["devices"].split():
         run = find(result["runs"], device, *group)
-        wanted = rounds_wanted(result, device, group[1])
+        wanted = rounds_wanted(result, device, *group)
         have = [entry for entry in run["rounds"] if entry["round"]] if run else []
         if len(have) < wanted:
             yield f"{group[1]} on {group[0]}: {label(device)} was not measured {wanted} times"
