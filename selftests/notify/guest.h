@@ -101,7 +101,8 @@ extern const uint8_t g_stubs[];
 extern const uint8_t g_notified[], g_other[], g_thief[], g_keeper[], g_double[];
 
 extern const uint8_t g_init[], g_call[], g_spin[], g_hold[], g_hold_halted[], g_halt[];
-extern const uint8_t g_lidt[], g_sidt[], g_scribble[], g_remap[], g_eois[], g_triple[];
+extern const uint8_t g_lidt[], g_sidt[], g_scribble[], g_remap[], g_remap_exit[], g_triple[];
+extern const uint8_t g_eois[];
 extern const uint8_t g_segment[], g_int_absent[], g_ints[], g_invalid[], g_once_absent[];
 extern const uint8_t g_priority[], g_apic_modes[], g_self_ipis[], g_icr_self[];
 extern const uint8_t g_apic_off[];
@@ -155,8 +156,8 @@ asm(".pushsection .rodata\n"
 	"g_keeper:\n"
 	"	lock incq " S_STOLEN "\n"
 	"	iretq\n"
-	"g_double:\n"
-	"	lock incq " S_COUNTS "+64\n" G_OUT
+	"g_double:\n"			/* EOI, as an interrupt may be in service */
+	"	lock incq " S_COUNTS "+64\n" G_EOI G_OUT
 
 	"g_init:\n"			/* software-enable the local APIC */
 	"	mov	$0x80f, %ecx\n"
@@ -237,6 +238,23 @@ asm(".pushsection .rodata\n"
 	"	cli\n"
 	"	mov	%r8, (%rdi)\n"
 	"	invlpg	(%rsi)\n" G_OUT
+	"g_remap_exit:\n"		/* the same, leaving the guest all the time */
+	"	mov	%rbx, (%rdi)\n"
+	"	invlpg	(%rsi)\n"
+	"	mov	%rsi, %r9\n"
+	"	sti\n"
+	"1:	mov	$10000, %r10d\n"
+	"2:	incq	" S_SPINS "\n"
+	"	dec	%r10d\n"
+	"	jnz	2b\n"
+	"	xor	%eax, %eax\n"
+	"	xor	%ecx, %ecx\n"
+	"	cpuid\n"
+	"	cmpq	$0, " S_STOP "\n"
+	"	je	1b\n"
+	"	cli\n"
+	"	mov	%r8, (%rdi)\n"
+	"	invlpg	(%r9)\n" G_OUT
 	"g_triple:\n"
 	"	lidt	" S_OWN "\n"
 	"	ud2\n" G_OUT

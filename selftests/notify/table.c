@@ -99,6 +99,31 @@ static void test_forged(const char *what, const uint8_t *handler)
 	scenario_end(&vm, REVOKED);
 }
 
+/*
+ * As before, but it leaves the guest so often that no watchdog wakes. What it
+ * steals has to be given back all the same.
+ */
+static void test_forged_exits(const char *what, const uint8_t *handler)
+{
+	struct kvm_regs regs = {
+		.rdi = SHADOW_PTE, .rbx = G_FORGED | 3, .rsi = G_SHADOW, .r8 = G_SHADOW | 3,
+	};
+	struct vm vm;
+	unsigned int i;
+
+	scenario_begin(what);
+	vm_begin_direct(&vm, DISK, false);
+	for (i = 0; i < 256; i++)
+		put_gate(&vm, G_FORGED, i, guest_addr(handler), true);
+	vm_start(&vm, g_remap_exit, &regs);
+	sleep_ms(500);
+	scenario_check(bystanders_go_on(), "what it stole is given back");
+	printf("# the guest stole %llu interrupts\n",
+	       (unsigned long long)vm_shared(&vm)->stolen);
+	scenario_check(vm_stop(&vm), "it ends when it wants to");
+	scenario_end(&vm, ANY);
+}
+
 /* Nothing is there when an interrupt comes: a triple fault. */
 static void test_unmapped(void)
 {
@@ -183,11 +208,13 @@ int main(void)
 	test_scribble();
 	test_lidt();
 	test_sidt();
+	test_triple_fault();
+	test_slot_removed_stopped();
 	test_forged("a forged IDT that ends interrupts", g_thief);
 	test_forged("a forged IDT that does not end interrupts", g_keeper);
+	test_forged_exits("a forged IDT that ends interrupts, and exits", g_thief);
+	test_forged_exits("a forged IDT that does not end interrupts, and exits", g_keeper);
 	test_unmapped();
 	test_slot_removed();
-	test_slot_removed_stopped();
-	test_triple_fault();
 	return hostile_end();
 }
