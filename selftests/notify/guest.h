@@ -265,8 +265,8 @@ asm(".pushsection .rodata\n"
 	"1:	.byte	0x8e, 0xd8\n"		/* mov %eax, %ds */
 	"	dec	%rbp\n"
 	"	jnz	1b\n" G_OUT
-	"g_int_absent:\n"
-	"1:	.byte	0xcd, 0x77\n"
+	"g_int_absent:\n"		/* the NOP of two bytes is skipped, or INT */
+	"1:	.byte	0xcd, 0x77, 0x66, 0x90\n"
 	"	dec	%rbp\n"
 	"	jnz	1b\n" G_OUT
 	"g_once_absent:\n"
