@@ -84,12 +84,14 @@ def write_run(raw, number, device, backend, workload, *, ios, exits, seconds, id
 
 
 def write_baselines(raw):
-    """inject: 100 a second idle, 400 busy; direct: 50 and 300."""
+    """inject: 100 a second idle, 400 busy; direct: 50 and 300, of 200 timer interrupts."""
     for notifier, idle, busy in ("inject", 100, 400), ("direct", 50, 300):
         for kind, rate in ("idle", idle), ("busy", busy):
             for time in 1, 2:
                 write_window(raw / f"baseline-{notifier}-{kind}-{time}", 2, 0,
                              {0x60: 10, 0x7c: 2 * rate + (10 if time == 1 else -10)})
+        for time in 1, 2:
+            (raw / f"baseline-{notifier}-busy-{time}.log").write_text(guest_times(0, 4, 800))
 
 
 def make_raw(raw, direct_exits=6200):
@@ -186,6 +188,9 @@ def test_report():
     near(run["exits"]["above_busy"], (6550 - 300 * 21) / 105000, "report: above busy")
     near(run["exits"]["per_io_above_baseline"], (6550 - 300 * 21) / 105000,
          "report: above the baseline of a guest as busy")
+    # 250 timer interrupts in each run, so 250 in the round and in the claim's window of
+    # 20 s: 500, each of 1.5 exits.
+    near(run["exits"]["above_timer"], (6550 - 1.5 * 500) / 105000, "report: above the timer's")
     ok(run["notified"] == {"direct": 104980, "repended": 20, "injected": 0},
        "report: ways of notification", str(run["notified"]))
     inject = find(result, "inject", "randread-4k-qd1")

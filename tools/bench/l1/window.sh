@@ -92,14 +92,15 @@ wait_for_load()
 	return 1
 }
 
-# $1: block device, $2: how many I/Os to wait for, $3: process of the load
+# $1: block device, $2: how many I/Os to wait for, $3: process of the load, which
+# ends by itself after CLAIM_LIMIT seconds
 wait_for_ios()
 {
-	local goal
+	local goal deadline=$((SECONDS + CLAIM_LIMIT - 3))
 
 	count_ios "$1"
 	goal=$((ios + $2))
-	while [ "$ios" -lt "$goal" ] && kill -0 "$3" 2>/dev/null; do
+	while [ "$ios" -lt "$goal" ] && [ $SECONDS -lt $deadline ] && kill -0 "$3" 2>/dev/null; do
 		nap 0.5
 		count_ios "$1"
 	done
