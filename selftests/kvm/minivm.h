@@ -92,6 +92,7 @@ struct minivm {
 	int fd;
 	int vcpu;
 	struct kvm_run *run;
+	int run_size;
 	uint8_t *ram;
 	uint32_t slot_flags;
 };
@@ -167,12 +168,11 @@ static inline int minivm_set_cpuid(int kvm, int vcpu)
 
 static inline int minivm_add_vcpu(struct minivm *vm, int kvm)
 {
-	int size = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
-
+	vm->run_size = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
 	vm->vcpu = ioctl(vm->fd, KVM_CREATE_VCPU, 0);
-	if (vm->vcpu < 0 || size < 0)
+	if (vm->vcpu < 0 || vm->run_size < 0)
 		return -1;
-	vm->run = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, vm->vcpu, 0);
+	vm->run = mmap(NULL, vm->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vm->vcpu, 0);
 	if (vm->run == MAP_FAILED)
 		return -1;
 	return minivm_set_cpuid(kvm, vm->vcpu);
@@ -204,6 +204,7 @@ out:
 
 static inline void minivm_end(struct minivm *vm)
 {
+	munmap(vm->run, vm->run_size);
 	close(vm->vcpu);
 	close(vm->fd);
 	munmap(vm->ram, MINIVM_RAM);

@@ -1,0 +1,114 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# A VM that did not opt in to anything sees the patched KVM as it sees stock KVM,
+# byte for byte: one program makes a transcript on each, exits included. What it
+# expects of any KVM holds too. Ends with the patched modules loaded.
+
+. "$(dirname "$0")/../lib/tap.sh"
+. "$(dirname "$0")/../lib/vm.sh"
+
+SAME=$(cd "$(dirname "$0")" && pwd)/same
+TRANSCRIPTS=${OUT:-/tmp}/same
+
+unload()
+{
+	[ ! -d /sys/module/iocore ] || module_down iocore
+	[ ! -d /sys/module/kvm_amd ] || module_down kvm_amd
+	[ ! -d /sys/module/kvm_intel ] || module_down kvm_intel
+	[ ! -d /sys/module/kvm ] || module_down kvm
+}
+
+cleanup()
+{
+	unload
+	modules_up
+}
+
+prepare()
+{
+	local g
+
+	[ ! -d "$CFG" ] || host_clear
+	for g in /run/l2/*/; do
+		[ ! -d "$g" ] || L2=$(basename "$g") l2-kill
+	done
+	mkdir -p "$TRANSCRIPTS"
+	unload
+}
+
+# transcript NAME ARG...: made to the end, good or bad
+transcript()
+{
+	local file=$TRANSCRIPTS/$1
+
+	shift
+	"$SAME" "$@" > "$file" || [ $? -eq 1 ] || fail "the program: $(tail -n 3 "$file")"
+	tail -n 1 "$file" | grep -q 'expectations$' || fail "the transcript has no end"
+}
+
+stock()
+{
+	LAB_STOCK_KVM=1 l1-modules
+	! grep -qw kvm_pv_backend_register /proc/kallsyms || fail "this KVM is not stock"
+	transcript stock
+	transcript again
+}
+
+patched()
+{
+	unload
+	LAB_NO_IOCORE=1 l1-modules
+	grep -qw kvm_pv_backend_register /proc/kallsyms || fail "this KVM is not patched"
+	transcript patched
+}
+
+loaded()
+{
+	unload
+	modules_up
+	[ -e /dev/iocore ] || fail "iocore.ko is not loaded"
+	transcript loaded
+	transcript common --common
+}
+
+expected()
+{
+	! grep '^BAD' "$TRANSCRIPTS/$1" || exit 1
+	expect_ge "expectations" "$(sed -n 's/ expectations$//p' "$TRANSCRIPTS/$1")" 500
+}
+
+# With iocore.ko a disk for the VM, made by name only.
+direct_disk()
+{
+	null_up n0 size=16
+	core_up io0
+	iocorectl disk create d0 --path /dev/n0 --core io0
+}
+
+same()
+{
+	diff "$TRANSCRIPTS/$1" "$TRANSCRIPTS/$2"
+}
+
+# The same scenarios in a guest that has set direct mode up, where it can.
+direct()
+{
+	grep -qw kvm_direct_enable /proc/kallsyms ||
+		skip "this KVM has no direct mode"
+	direct_disk
+	transcript direct --direct d0
+	same common direct
+	expected direct
+}
+
+tap_begin
+tap_setup prepare
+tap_setup stock
+tap_point "stock KVM does what is expected of it" expected stock
+tap_point "a transcript can be made again" same stock again
+tap_setup patched
+tap_point "the patched KVM gives the same transcript" same stock patched
+tap_setup loaded
+tap_point "with iocore.ko, which is not for this VM, too" same stock loaded
+tap_point "in direct mode a guest sees the same" direct
+tap_end
