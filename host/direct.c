@@ -58,7 +58,7 @@ MODULE_PARM_DESC(direct_period_ms,
 		 "A vCPU in direct mode that causes no exit for so long is kicked, after twice as long by NMI (1..1000, default 20)");
 module_param_cb(direct_escapes, &escapes_ops, &direct_escapes, 0644);
 MODULE_PARM_DESC(direct_escapes,
-		 "NMIs after which a vCPU loses direct mode (1..1000, default 8)");
+		 "NMIs after which a vCPU loses direct mode; one is forgiven each second (1..1000, default 8)");
 
 /* ---- the host's vectors --------------------------------------------------- */
 
