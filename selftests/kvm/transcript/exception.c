@@ -336,6 +336,7 @@ static void on_step(struct frame *frame)
 }
 
 #define STEP(insns, ...) do {						\
+	step_base = 0;							\
 	asm volatile("movq $772f, step_base\n\t"			\
 		     "pushf; orq $0x100, (%%rsp); popf\n"		\
 		     "772:\n\t" insns "\n\t"				\

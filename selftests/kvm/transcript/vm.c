@@ -20,7 +20,6 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/auxv.h>
 #include <sys/eventfd.h>
 #include <sys/time.h>
 
@@ -87,18 +86,22 @@ static void *vm_at(const struct same_vm *vm, const void *guest)
 	return vm->mini.ram + (uintptr_t)guest;
 }
 
-static void copy_program(struct same_vm *vm)
+static int copy_segments(struct dl_phdr_info *info, size_t size, void *arg)
 {
-	const ElfW(Phdr) *ph = (const void *)getauxval(AT_PHDR);
-	unsigned long i, n = getauxval(AT_PHNUM);
+	struct same_vm *vm = arg;
+	unsigned int i;
 
-	for (i = 0; i < n; i++) {
-		if (ph[i].p_type != PT_LOAD)
+	(void)size;
+	for (i = 0; i < info->dlpi_phnum; i++) {
+		uint64_t addr = info->dlpi_phdr[i].p_vaddr, len = info->dlpi_phdr[i].p_memsz;
+
+		if (info->dlpi_phdr[i].p_type != PT_LOAD)
 			continue;
-		if (ph[i].p_vaddr + ph[i].p_memsz > MINIVM_RAM)
+		if (addr < VM_STACK || addr + len > MINIVM_RAM)
 			die("this program is not where a guest's memory is");
-		memcpy(vm->mini.ram + ph[i].p_vaddr, (const void *)ph[i].p_vaddr, ph[i].p_memsz);
+		memcpy(vm->mini.ram + addr, (const void *)addr, len);
 	}
+	return 1;
 }
 
 static void put_page_tables(struct same_vm *vm)
@@ -266,7 +269,7 @@ static void vm_make(struct same_vm *vm, const struct scenario *scenario, bool x2
 	madvise(vm->mini.ram, MINIVM_RAM, MADV_NOHUGEPAGE);
 	memset(vm->mini.ram, 0, MINIVM_RAM);
 	put_cpuid(vm);
-	copy_program(vm);
+	dl_iterate_phdr(copy_segments, vm);
 	put_page_tables(vm);
 	put_descriptors(vm);
 	put_registers(vm, x2apic);
