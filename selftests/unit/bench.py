@@ -191,6 +191,7 @@ def test_report():
     # 250 timer interrupts in each run, so 250 in the round and in the claim's window of
     # 20 s: 500, each of 1.5 exits.
     near(run["exits"]["above_timer"], (6550 - 1.5 * 500) / 105000, "report: above the timer's")
+    near(run["exits"]["timer_ratio"], 500 / 21 / 200, "report: timer interrupts of run and baseline")
     ok(run["notified"] == {"direct": 104980, "repended": 20, "injected": 0},
        "report: ways of notification", str(run["notified"]))
     inject = find(result, "inject", "randread-4k-qd1")

@@ -77,6 +77,16 @@ def above(exits, seconds, ios, rate):
     return (exits - rate * seconds) / ios if ios else None
 
 
+def timer_ratio(rounds, busy):
+    """The guest's timer interrupts a second in a run, as a share of the busy baseline's."""
+    known = [entry["guest"] for entry in rounds if entry["guest"]]
+    seconds = sum(guest["seconds"] for guest in known)
+    if not seconds or not busy["guest"] or not busy["guest"]["timer_interrupts_per_s"]:
+        return None
+    ticks = sum(guest["timer_interrupts_per_s"] * guest["seconds"] for guest in known)
+    return ticks / seconds / busy["guest"]["timer_interrupts_per_s"]
+
+
 def above_timer(rounds, busy):
     """
     Exits per I/O that the guest's own timer interrupts do not explain, at so many
@@ -103,4 +113,5 @@ def compare(rounds, baselines):
                for kind in KINDS}
     kind = fitting(guest_idle(rounds))
     return figures | {"above_timer": above_timer(rounds, baselines["busy"]),
+                      "timer_ratio": timer_ratio(rounds, baselines["busy"]),
                       "per_io_above_baseline": figures[f"above_{kind}"], "baseline": kind}
