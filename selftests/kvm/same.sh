@@ -20,6 +20,7 @@ unload()
 
 cleanup()
 {
+	[ ! -d "$CFG" ] || host_clear
 	unload
 	modules_up
 }
