@@ -99,7 +99,7 @@ def make_raw(raw, direct_exits=6200):
     (raw / "runs").mkdir(parents=True)
     (raw / "environment").write_text(ENVIRONMENT)
     (raw / "verify.log").write_text("verify: ok\n")
-    for name in "l1-dmesg.log", "l2-dmesg.log":
+    for name in "l1-dmesg.log", "l2-dmesg.log", "l2-console.log":
         (raw.parent / name).write_text("all is well\n")
     write_baselines(raw)
     for backend in "nvme", "null_blk":

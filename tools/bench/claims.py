@@ -11,7 +11,7 @@ DIRECT_BACKEND = "null_blk"
 DIRECT_WORKLOADS = "randread-4k-qd1", "randread-4k-qd16"
 # Measured in the first round only.
 ONCE = "read-128k-qd8"
-TROUBLE = re.compile(r"BUG:|WARNING:|Oops|Call Trace|general protection|rcu.*stall")
+TROUBLE = re.compile(r"BUG:|WARNING:|Oops|Kernel panic|NMI received for unknown reason|Call Trace|general protection|rcu.*stall")
 
 
 def label(device):
@@ -89,7 +89,8 @@ def check_direct_exits(run, ios):
 
 def check_dmesg(run_dir):
     """The kernels of L1 and of the guest have nothing to complain about."""
-    for name in ("l1-dmesg.log", "l2-dmesg.log"):
+    # The console has the last words of a guest that died.
+    for name in ("l1-dmesg.log", "l2-dmesg.log", "l2-console.log"):
         path = run_dir / name
         if not path.exists():
             yield f"{name} is missing"
