@@ -162,6 +162,28 @@ static void task_priority(void)
 	look("at the end");
 }
 
+/* Each class in service with each task priority. */
+static void processor_priority(void)
+{
+	unsigned int isr, tpr, vector;
+
+	for (isr = 2; isr < 16; isr++) {
+		vector = isr << 4 | 1;
+		on_trap[vector] = irq_keep;
+		irqs_on();
+		self_ipi(vector);
+		irqs_off();
+		for (tpr = 0; tpr < 16; tpr++) {
+			write_cr8(tpr);
+			want("PPR", apic_read(APIC_PPR), (tpr > isr ? tpr : isr) << 4);
+		}
+		write_cr8(0);
+		eoi();
+	}
+	want("taken", irqs, 14);
+	look("at the end");
+}
+
 /* TCG lets this pass where CR8 is not intercepted. */
 static void task_priority_reserved(void)
 {
@@ -413,6 +435,7 @@ const struct scenario interrupt_scenarios[] = {
 	{ "the same vector", same_vector, IN_X2APIC | IN_XAPIC | COUNTED },
 	{ "task priority", task_priority, IN_X2APIC | IN_XAPIC | COUNTED },
 	{ "reserved task priority", task_priority_reserved, IN_X2APIC | COUNTED | NOT_DIRECT },
+	{ "processor priority", processor_priority, IN_X2APIC | IN_XAPIC | COUNTED },
 	{ "task priority in a handler", task_priority_inside, IN_X2APIC | IN_XAPIC | COUNTED },
 	{ "spurious EOI", spurious_eoi, IN_X2APIC | IN_XAPIC | COUNTED },
 	{ "many", many, IN_X2APIC | IN_XAPIC | COUNTED },
