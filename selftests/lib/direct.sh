@@ -11,6 +11,22 @@ need_direct()
 	need_iocore
 	grep -qw kvm_direct_raise /proc/kallsyms || tap_skip_all "this KVM has no direct notifications"
 	grep -qw svm /proc/cpuinfo || tap_skip_all "direct notifications need SVM"
+	patience 200
+}
+
+# patience MS: an emulated CPU may stand still for longer than a real guest would
+# dare; without patience the watchdog takes that for malice.
+patience()
+{
+	echo "$1" > /sys/module/iocore/parameters/direct_period_ms
+}
+
+# No escape, if it can be helped; and never a revocation.
+watchdog_is_calm()
+{
+	note "escapes of ${1:-$VM}: $(vcpu escapes 0 "${1:-$VM}")"
+	expect_eq "revocations" "$(vm_stat direct_revoked "${1:-$VM}")" 0
+	expect_le "escapes" "$(vcpu escapes 0 "${1:-$VM}")" 2
 }
 
 allow()

@@ -535,12 +535,20 @@ static inline uint64_t vcpu_number(const struct vm *vm, const char *key)
 	return vcpu_text(vm, key, value, sizeof(value)) ? strtoull(value, NULL, 10) : 0;
 }
 
+static inline bool vcpu_has(const struct vm *vm, const char *key, const char *want)
+{
+	char value[128];
+
+	return vcpu_text(vm, key, value, sizeof(value)) && strstr(value, want);
+}
+
 static inline bool vcpu_says(const struct vm *vm, const char *key, const char *want)
 {
 	char value[128] = "nothing";
 
-	if (vcpu_text(vm, key, value, sizeof(value)) && strstr(value, want))
+	if (vcpu_has(vm, key, want))
 		return true;
+	vcpu_text(vm, key, value, sizeof(value));
 	printf("# %s is \"%s\"\n", key, value);
 	return false;
 }
