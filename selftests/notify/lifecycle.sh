@@ -146,7 +146,8 @@ crashes()
 	: > "$RUN/boots-console.log"
 	L2=boots l2-run -t 3 -c '(sleep 0.3; echo c > /proc/sysrq-trigger) > /dev/null 2>&1 &' || true
 	wait_for 120 ready_times 1
-	sed -i '/sysrq\|Kernel panic\|Call Trace\|Oops/d' "$RUN/boots-console.log"
+	sed '/sysrq\|Kernel panic\|Call Trace\|Oops/d' "$RUN/boots-console.log" > /tmp/crash.log
+	cat /tmp/crash.log > "$RUN/boots-console.log"	# QEMU has this file open
 	comes_back 1 "$pid"
 }
 

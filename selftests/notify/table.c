@@ -210,11 +210,11 @@ int main(void)
 	test_sidt();
 	test_triple_fault();
 	test_slot_removed_stopped();
-	test_forged("a forged IDT that ends interrupts", g_thief);
-	test_forged("a forged IDT that does not end interrupts", g_keeper);
-	test_forged_exits("a forged IDT that ends interrupts, and exits", g_thief);
-	test_forged_exits("a forged IDT that does not end interrupts, and exits", g_keeper);
-	test_unmapped();
 	test_slot_removed();
+	test_unmapped();
+	test_forged("a forged IDT that ends interrupts", g_thief);
+	test_forged_exits("a forged IDT that ends interrupts, and exits", g_thief);
+	test_forged("a forged IDT that does not end interrupts", g_keeper);
+	test_forged_exits("a forged IDT that does not end interrupts, and exits", g_keeper);
 	return hostile_end();
 }
