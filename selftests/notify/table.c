@@ -117,11 +117,12 @@ static void test_forged_exits(const char *what, const uint8_t *handler)
 		put_gate(&vm, G_FORGED, i, guest_addr(handler), true);
 	vm_start(&vm, g_remap_exit, &regs);
 	sleep_ms(500);
+	scenario_check(vcpu_becomes(&vm, "inject", LONG), "the host tires of it");
 	scenario_check(bystanders_go_on(), "what it stole is given back");
 	printf("# the guest stole %llu interrupts\n",
 	       (unsigned long long)vm_shared(&vm)->stolen);
 	scenario_check(vm_stop(&vm), "it ends when it wants to");
-	scenario_end(&vm, ANY);
+	scenario_end(&vm, REVOKED);
 }
 
 /* Nothing is there when an interrupt comes: a triple fault. */
