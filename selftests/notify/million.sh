@@ -41,7 +41,7 @@ reads()
 
 	guest0=$(guest_reads)
 	host0=$(disk_stat d0 reads)
-	fio_guest ioca --rw=randread --bs=4k --size=32m --norandommap --number_ios=$(($3 / $1)) \
+	fio_guest ioca --rw=randread --bs=4k --size=32m --norandommap --io_size=$(($3 / $1 * 4))k \
 		--numjobs="$1" --iodepth="$2" --group_reporting --output-format=json \
 		> /tmp/million.json
 	read -r fio errors <<< "$(python3 -c 'import json, sys

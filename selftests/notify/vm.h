@@ -504,7 +504,7 @@ static inline unsigned int vm_reads(struct vm *vm, unsigned int n, unsigned int 
 static inline bool vcpu_text(const struct vm *vm, const char *key, char *value, size_t size)
 {
 	char path[192], line[512] = "", want[64], *at;
-	const char *ends = " \n";
+	const char *ends = "\n ";
 	FILE *file;
 
 	snprintf(path, sizeof(path), "%s/vcpus", vm->dir);
