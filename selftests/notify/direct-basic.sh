@@ -94,10 +94,8 @@ exits_are_saved()
 
 back_and_forth()
 {
-	local n
-
 	load 8
-	for n in 1 2 3 4 5; do
+	for _ in 1 2 3 4 5; do
 		deny
 		vcpu_is inject
 		expect_eq "reason" "$(vcpu reason)" "not allowed"

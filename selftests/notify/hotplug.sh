@@ -43,10 +43,10 @@ pin_back()
 
 host_cpu()
 {
-	local i before
+	local before
 
 	load 10
-	for i in 1 2 3; do
+	for _ in 1 2 3; do
 		echo 0 > $CPU1
 		sleep 1
 		echo 1 > $CPU1
@@ -71,10 +71,9 @@ iocores_cpu()
 
 guest_cpu()
 {
-	local i
 
 	load 10
-	for i in 1 2 3; do
+	for _ in 1 2 3; do
 		guest 'echo 0 > /sys/devices/system/cpu/cpu1/online'
 		sleep 0.5
 		guest 'echo 1 > /sys/devices/system/cpu/cpu1/online'

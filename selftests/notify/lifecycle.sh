@@ -52,9 +52,7 @@ again_direct()
 
 driver()
 {
-	local n
-
-	for n in 1 2 3 4 5; do
+	for _ in 1 2 3 4 5; do
 		guest 'rmmod iocore_blk'
 		guest 'insmod /lib/iocore_blk.ko'
 		wait_for 15 guest_has ioca
