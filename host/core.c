@@ -15,14 +15,21 @@
  *	2. NEED_KICK in every ring, core->asleep, full barrier (L)
  *	3. look at every ring once more; sleep only if all are empty and no
  *	   notification is held back
- *	4. woken by the clock for a round of the watchdog of direct mode: take
- *	   it, and begin again at 1; for the guests nothing has happened
+ *
+ * The watchdog of direct mode runs in the interrupt of a timer of this CPU. It
+ * may depend on no thread: the CPU may be held, preemption off, by somebody who
+ * waits for the very CPU that a guest keeps. And a timer that is not pinned may
+ * end up on the latter. The timer runs while anything is watched: its interrupt
+ * stops it, and whoever wants it to run starts it in an interrupt of the same
+ * CPU, so that neither misses what the other saw.
  */
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
+#include <linux/hrtimer.h>
 #include <linux/kthread.h>
 #include <linux/sched/clock.h>
 #include <linux/sched/stat.h>
+#include <linux/smp.h>
 
 #include "iocore.h"
 #include "trace.h"
@@ -84,25 +91,14 @@ static bool core_may_sleep(struct iocore_core *core)
 	       !kthread_should_stop();
 }
 
-/* Until woken: false if it was the clock. A new ring may have come meanwhile. */
-static bool core_doze(struct iocore_core *core)
-{
-	bool woken;
-
-	mutex_unlock(&core->lock);
-	woken = schedule_timeout(iocore_direct_timeout());
-	iocore_direct_watch(local_clock());
-	mutex_lock(&core->lock);
-	return woken;
-}
-
 static void core_sleep(struct iocore_core *core)
 {
 	if (core_may_sleep(core)) {
 		WRITE_ONCE(core->sleeps, core->sleeps + 1);
 		trace_iocore_sleep(core_name(core));
-		while (!core_doze(core) && core_may_sleep(core))
-			;
+		mutex_unlock(&core->lock);
+		schedule();
+		mutex_lock(&core->lock);
 		trace_iocore_wake(core_name(core));
 	}
 	__set_current_state(TASK_RUNNING);
@@ -138,7 +134,6 @@ static int core_thread(void *data)
 		taken = core_poll(core, now);
 		before = now;
 		now = local_clock();
-		iocore_direct_watch(now);
 		WRITE_ONCE(core->turns, core->turns + 1);
 		if (taken) {
 			WRITE_ONCE(core->requests, core->requests + taken);
@@ -186,20 +181,49 @@ void iocore_core_wake(struct iocore_core *core)
 		atomic64_inc(&core->wakeups);
 }
 
-void iocore_core_wake_all(void)
+u64 iocore_core_total_ns(const struct iocore_core *core)
+{
+	return ktime_get_ns() - core->start_ns;
+}
+
+/* ---- the timer of the watchdog --------------------------------------------- */
+
+static enum hrtimer_restart core_watch(struct hrtimer *timer)
+{
+	u64 delay = iocore_direct_watch();
+
+	if (!delay)
+		return HRTIMER_NORESTART;
+	hrtimer_forward_now(timer, ns_to_ktime(delay));
+	return HRTIMER_RESTART;
+}
+
+/* On the core's CPU, interrupts off. */
+static void core_watch_start_here(void *data)
+{
+	struct iocore_core *core = data;
+
+	if (!hrtimer_active(&core->watchdog))
+		hrtimer_start(&core->watchdog, 0, HRTIMER_MODE_REL_PINNED_HARD);
+}
+
+static void core_watch_start(struct iocore_core *core)
+{
+	lockdep_assert_held(&running_lock);
+	smp_call_function_single(core->cpu, core_watch_start_here, core, true);
+}
+
+void iocore_core_watch_all(void)
 {
 	struct iocore_core *core;
 
 	mutex_lock(&running_lock);
 	list_for_each_entry(core, &running, running)
-		iocore_core_wake(core);
+		core_watch_start(core);
 	mutex_unlock(&running_lock);
 }
 
-u64 iocore_core_total_ns(const struct iocore_core *core)
-{
-	return ktime_get_ns() - core->start_ns;
-}
+/* ---- its CPU ----------------------------------------------------------------- */
 
 /* The CPU stays online from here on. */
 static int core_reserve_cpu(unsigned int cpu)
@@ -215,10 +239,37 @@ static int core_reserve_cpu(unsigned int cpu)
 	return ret;
 }
 
-/* Suspend freezes the VMs first; it may take any CPU away for a while. */
+static int core_cpu_online(unsigned int cpu)
+{
+	struct iocore_core *core;
+
+	mutex_lock(&running_lock);
+	list_for_each_entry(core, &running, running)
+		if (core->cpu == cpu)
+			core_watch_start(core);
+	mutex_unlock(&running_lock);
+	return 0;
+}
+
+/*
+ * Suspend freezes the VMs first; it may take any CPU away for a while. A timer
+ * that is left behind would move to another CPU.
+ */
 static int core_cpu_offline(unsigned int cpu)
 {
-	return iocore_direct_reserved(cpu) && !cpuhp_tasks_frozen ? -EBUSY : 0;
+	struct iocore_core *core;
+
+	if (!iocore_direct_reserved(cpu))
+		return 0;
+	if (!cpuhp_tasks_frozen)
+		return -EBUSY;
+
+	mutex_lock(&running_lock);
+	list_for_each_entry(core, &running, running)
+		if (core->cpu == cpu)
+			hrtimer_cancel(&core->watchdog);
+	mutex_unlock(&running_lock);
+	return 0;
 }
 
 static enum cpuhp_state hotplug_state;
@@ -226,7 +277,7 @@ static enum cpuhp_state hotplug_state;
 int iocore_core_init(void)
 {
 	int ret = cpuhp_setup_state_nocalls(CPUHP_AP_ONLINE_DYN, "iocore:online",
-					    NULL, core_cpu_offline);
+					    core_cpu_online, core_cpu_offline);
 
 	if (ret < 0)
 		return ret;
@@ -257,6 +308,8 @@ int iocore_core_start(struct iocore_core *core)
 	core->sleeps = 0;
 	atomic64_set(&core->wakeups, 0);
 	core->start_ns = ktime_get_ns();
+	hrtimer_init(&core->watchdog, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED_HARD);
+	core->watchdog.function = core_watch;
 
 	task = kthread_create_on_node(core_thread, core, cpu_to_node(core->cpu),
 				      "iocore/%s", core_name(core));
@@ -268,6 +321,7 @@ int iocore_core_start(struct iocore_core *core)
 	core->task = task;
 	mutex_lock(&running_lock);
 	list_add_tail(&core->running, &running);
+	core_watch_start(core);
 	mutex_unlock(&running_lock);
 	wake_up_process(task);
 	return 0;
@@ -279,6 +333,7 @@ void iocore_core_stop(struct iocore_core *core)
 	mutex_lock(&running_lock);
 	list_del(&core->running);
 	mutex_unlock(&running_lock);
+	hrtimer_cancel(&core->watchdog);
 	kthread_stop(core->task);
 	core->task = NULL;
 	iocore_direct_unreserve(core->cpu);

@@ -14,13 +14,16 @@
  * All three change under vm->lock, and whoever ends one of them ends direct
  * mode under the same lock.
  *
- * The watchdog: any IOCore takes a round over all vCPUs that are set up, every
- * quarter of a period. watch_lock is held for a round, so that one IOCore does
- * it, and a vCPU that has left the list is not being looked at any more.
+ * The watchdog: a timer interrupt on any IOCore's CPU takes a round over all
+ * vCPUs that are set up, every quarter of a period. watch_lock is held for a
+ * round, so that one IOCore does it, and a vCPU that has left the list is not
+ * being looked at any more. Revoking is ended by a work of the VM, which takes
+ * vm->lock as everybody else does.
  */
 #include <linux/kvm_direct.h>
 #include <linux/module.h>
-#include <linux/sched/clock.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
 
 #include "iocore.h"
 #include "trace.h"
@@ -133,83 +136,76 @@ void iocore_direct_exit(void)
 
 /* ---- the watchdog --------------------------------------------------------- */
 
-static DEFINE_SPINLOCK(watch_lock);
+static DEFINE_RAW_SPINLOCK(watch_lock);
 static LIST_HEAD(watched);		/* under watch_lock */
 static unsigned int nr_watched;		/* written under watch_lock */
-static u64 next_round;			/* local_clock(), written under watch_lock */
+static u64 next_round;			/* ktime_get_ns(), written under watch_lock */
 
-static u64 round_ns(void)
-{
-	return (u64)READ_ONCE(direct_period_ms) * NSEC_PER_MSEC / DIRECT_ROUNDS;
-}
-
+/* Watched on return: the vCPU has not entered the guest before. */
 static void watch_add(struct iocore_vcpu *iv)
 {
-	spin_lock(&watch_lock);
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&watch_lock, flags);
 	list_add_tail(&iv->watch, &watched);
 	WRITE_ONCE(nr_watched, nr_watched + 1);
-	spin_unlock(&watch_lock);
-	/* An IOCore that fell asleep with nothing to watch has no timeout. */
-	iocore_core_wake_all();
+	raw_spin_unlock_irqrestore(&watch_lock, flags);
+	iocore_core_watch_all();
 }
 
-static void watch_del_locked(struct iocore_vcpu *iv)
+/* True if it was revoked, and nobody has heard of it yet. */
+static bool watch_del(struct iocore_vcpu *iv)
 {
-	lockdep_assert_held(&watch_lock);
-	if (list_empty(&iv->watch))
-		return;
+	unsigned long flags;
+	bool revoked;
+
+	raw_spin_lock_irqsave(&watch_lock, flags);
 	list_del_init(&iv->watch);
 	WRITE_ONCE(nr_watched, nr_watched - 1);
+	revoked = iv->revoked;
+	iv->revoked = false;
+	raw_spin_unlock_irqrestore(&watch_lock, flags);
+	return revoked;
 }
 
-static void watch_del(struct iocore_vcpu *iv)
+/* It is watched until the work, which can't run at once, has got it out. */
+static void watch_all(u64 now, u64 period)
 {
-	spin_lock(&watch_lock);
-	watch_del_locked(iv);
-	spin_unlock(&watch_lock);
+	unsigned int limit = READ_ONCE(direct_escapes);
+	struct iocore_vcpu *iv;
+
+	lockdep_assert_held(&watch_lock);
+	list_for_each_entry(iv, &watched, watch) {
+		if (kvm_direct_watch(iv->vcpu, now, period, limit)) {
+			WRITE_ONCE(iv->revoked, true);
+			queue_work(system_unbound_wq, &iv->vm->direct_work);
+		}
+	}
 }
 
-static void watch_revoked(struct iocore_vcpu *iv)
-{
-	struct iocore_vm *vm = iv->vm;
-
-	watch_del_locked(iv);
-	WRITE_ONCE(iv->direct, false);
-	atomic64_inc(&vm->stats.direct_revoked);
-	trace_iocore_direct(vm->pid, iv->vcpu->vcpu_id, IOCORE_DIRECT_REVOKE, 0);
-	pr_warn("iocore: VM of process %d: vCPU %u kept interrupts off too often and lost direct mode\n",
-		vm->pid, iv->vcpu->vcpu_id);
-}
-
-static void watch_all(void)
+/*
+ * An IOCore's timer comes a little early or late: half of the time after the
+ * previous round is time for the next.
+ */
+u64 iocore_direct_watch(void)
 {
 	u64 period = (u64)READ_ONCE(direct_period_ms) * NSEC_PER_MSEC;
-	unsigned int limit = READ_ONCE(direct_escapes);
-	struct iocore_vcpu *iv, *next;
+	u64 delay = period / DIRECT_ROUNDS;
+	u64 now = ktime_get_ns();
+	unsigned long flags;
 
-	list_for_each_entry_safe(iv, next, &watched, watch)
-		if (kvm_direct_watch(iv->vcpu, ktime_get_ns(), period, limit))
-			watch_revoked(iv);
-}
-
-void iocore_direct_watch(u64 now)
-{
-	if (!READ_ONCE(nr_watched) || (s64)(now - READ_ONCE(next_round)) < 0)
-		return;
-	if (!spin_trylock(&watch_lock))
-		return;
-	if ((s64)(now - next_round) >= 0) {
-		WRITE_ONCE(next_round, now + round_ns());
-		watch_all();
-	}
-	spin_unlock(&watch_lock);
-}
-
-long iocore_direct_timeout(void)
-{
 	if (!READ_ONCE(nr_watched))
-		return MAX_SCHEDULE_TIMEOUT;
-	return max(nsecs_to_jiffies(round_ns()), 1UL);
+		return 0;
+	if (now < READ_ONCE(next_round))
+		return delay;
+
+	raw_spin_lock_irqsave(&watch_lock, flags);
+	if (now >= next_round) {
+		WRITE_ONCE(next_round, now + delay / 2);
+		watch_all(now, period);
+	}
+	raw_spin_unlock_irqrestore(&watch_lock, flags);
+	return delay;
 }
 
 /* ---- one vCPU -------------------------------------------------------------- */
@@ -242,6 +238,16 @@ int iocore_direct_enable(struct iocore_vcpu *iv, u64 gpa, u64 gva)
 	return 0;
 }
 
+static void report_revoked(struct iocore_vcpu *iv)
+{
+	struct iocore_vm *vm = iv->vm;
+
+	atomic64_inc(&vm->stats.direct_revoked);
+	trace_iocore_direct(vm->pid, iv->vcpu->vcpu_id, IOCORE_DIRECT_REVOKE, 0);
+	pr_warn("iocore: VM of process %d: vCPU %u kept interrupts off too often and lost direct mode\n",
+		vm->pid, iv->vcpu->vcpu_id);
+}
+
 /* A notification that is being raised meanwhile finds -ENODEV, and injects. */
 void iocore_direct_disable(struct iocore_vcpu *iv)
 {
@@ -249,9 +255,10 @@ void iocore_direct_disable(struct iocore_vcpu *iv)
 	if (!iv->direct_set_up)
 		return;
 	iv->direct_set_up = false;
-	WRITE_ONCE(iv->direct, false);
-	watch_del(iv);
 	kvm_direct_disable(iv->vcpu);
+	if (watch_del(iv))
+		report_revoked(iv);
+	WRITE_ONCE(iv->direct, false);
 	trace_iocore_direct(iv->vm->pid, iv->vcpu->vcpu_id, IOCORE_DIRECT_DISABLE, 0);
 }
 
@@ -277,6 +284,20 @@ void iocore_direct_disable_all(struct iocore_vm *vm)
 	lockdep_assert_held(&vm->lock);
 	xa_for_each(&vm->vcpus, id, iv)
 		iocore_direct_disable(iv);
+}
+
+/* The vCPUs of which the watchdog's interrupt could only take note. */
+static void direct_revoked(struct work_struct *work)
+{
+	struct iocore_vm *vm = container_of(work, struct iocore_vm, direct_work);
+	struct iocore_vcpu *iv;
+	unsigned long id;
+
+	mutex_lock(&vm->lock);
+	xa_for_each(&vm->vcpus, id, iv)
+		if (READ_ONCE(iv->revoked))
+			iocore_direct_disable(iv);
+	mutex_unlock(&vm->lock);
 }
 
 void iocore_direct_disk_added(struct iocore_attachment *att)
@@ -309,7 +330,7 @@ int iocore_direct_check_attach(struct iocore_attachment *att)
 	return vm->direct_allowed ? 0 : -EPERM;
 }
 
-void iocore_direct_revoke(struct iocore_vm *vm)
+static void direct_take(struct iocore_vm *vm)
 {
 	bool allowed;
 
@@ -362,9 +383,21 @@ int iocore_direct_allow(struct kvm *kvm, bool allow)
 	if (allow)
 		ret = direct_grant(vm);
 	else
-		iocore_direct_revoke(vm);
+		direct_take(vm);
 	iocore_vm_put(vm);
 	return ret;
+}
+
+void iocore_direct_vm_init(struct iocore_vm *vm)
+{
+	INIT_WORK(&vm->direct_work, direct_revoked);
+}
+
+/* It is dead and can't be given the privilege again, so nothing queues the work. */
+void iocore_direct_vm_exit(struct iocore_vm *vm)
+{
+	direct_take(vm);
+	cancel_work_sync(&vm->direct_work);
 }
 
 /* ---- what became of it ------------------------------------------------------ */

@@ -21,6 +21,7 @@
 #include <linux/blkdev.h>
 #include <linux/completion.h>
 #include <linux/configfs.h>
+#include <linux/hrtimer.h>
 #include <linux/kobject.h>
 #include <linux/kref.h>
 #include <linux/kvm_direct.h>
@@ -69,6 +70,7 @@ struct iocore_core {
 	unsigned int users;
 
 	struct list_head running;	/* core.c */
+	struct hrtimer watchdog;	/* of direct mode; on @cpu */
 	struct mutex lock;		/* queues */
 	atomic_t waiters;
 	struct list_head queues;
@@ -91,8 +93,8 @@ int iocore_core_start(struct iocore_core *core);
 void iocore_core_stop(struct iocore_core *core);
 /* Any context. */
 void iocore_core_wake(struct iocore_core *core);
-/* Every IOCore; process context. */
-void iocore_core_wake_all(void);
+/* On return the watchdog's timer runs on every IOCore's CPU; process context. */
+void iocore_core_watch_all(void);
 u64 iocore_core_total_ns(const struct iocore_core *core);
 
 /* ---- backend.c, bdev.c, file.c ----------------------------------------- */
@@ -195,7 +197,8 @@ struct iocore_attachment;
  * struct iocore_vcpu - a vCPU's notification page, as long as it is registered
  * @page:	readers hold RCU
  * @direct_set_up: the guest has set direct mode up; under vm->lock
- * @direct:	... and it was not revoked: notifications go that way
+ * @direct:	... and notifications go that way
+ * @revoked:	the watchdog took it away, the rest is to be done; under watch_lock
  * @watch:	in the watchdog's list (direct.c)
  */
 struct iocore_vcpu {
@@ -207,6 +210,7 @@ struct iocore_vcpu {
 	u8 vector;
 	bool direct_set_up;
 	bool direct;
+	bool revoked;
 	struct list_head watch;
 };
 
@@ -230,6 +234,7 @@ struct iocore_vm_stats {
  * @features:	IOCORE_F_* that both sides know; written under @lock
  * @direct_allowed: it has the privilege; written under @lock
  * @direct_disks: attachments that use direct mode; written under @lock
+ * @direct_work: ends direct mode of vCPUs that the watchdog has revoked
  */
 struct iocore_vm {
 	struct kvm *kvm;
@@ -249,6 +254,7 @@ struct iocore_vm {
 	u64 features;
 	bool direct_allowed;
 	unsigned int direct_disks;
+	struct work_struct direct_work;
 	struct iocore_vm_stats stats;
 };
 
@@ -365,10 +371,11 @@ void iocore_direct_unreserve(unsigned int cpu);
 bool iocore_direct_reserved(unsigned int cpu);
 /* No VM is left. */
 void iocore_direct_exit(void);
+/* A VM begins; it is dead: no privilege, no vCPU is watched, no work is left. */
+void iocore_direct_vm_init(struct iocore_vm *vm);
+void iocore_direct_vm_exit(struct iocore_vm *vm);
 /* Give or take the privilege; the caller has a reference to the VM's file. */
 int iocore_direct_allow(struct kvm *kvm, bool allow);
-/* Take it, if it was given. */
-void iocore_direct_revoke(struct iocore_vm *vm);
 /* May this attachment be? Under vm->lock. */
 int iocore_direct_check_attach(struct iocore_attachment *att);
 /* Attachments come and go; under vm->lock. */
@@ -380,10 +387,8 @@ void iocore_direct_disable(struct iocore_vcpu *iv);
 void iocore_direct_disable_all(struct iocore_vm *vm);
 /* enum iocore_notify_how, or -ENODEV: inject. Any context, RCU read lock held. */
 int iocore_direct_raise(struct iocore_vcpu *iv);
-/* The watchdog, if its time has come; now is local_clock(). IOCore only. */
-void iocore_direct_watch(u64 now);
-/* How long an IOCore may sleep, in jiffies. */
-long iocore_direct_timeout(void);
+/* The watchdog, on an IOCore's CPU; returns when it wants the next call, in ns, or 0. */
+u64 iocore_direct_watch(void);
 /* Why notifications of a vCPU go the way they do: two constant strings. */
 const char *iocore_direct_reason(struct iocore_vm *vm, const struct iocore_vcpu *iv,
 				 const struct kvm_direct_stats *stats, const char **more);

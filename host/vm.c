@@ -120,6 +120,7 @@ static struct iocore_vm *iocore_vm_create(struct kvm *kvm)
 	mutex_init(&vm->lock);
 	xa_init(&vm->vcpus);
 	init_waitqueue_head(&vm->closed);
+	iocore_direct_vm_init(vm);
 
 	ret = iocore_sysfs_add_vm(vm);
 	if (ret)
@@ -610,7 +611,7 @@ static void iocore_vm_teardown(struct iocore_vm *vm)
 		iocore_close_slot(vm, slot, NULL);
 	wait_event(vm->closed, !atomic_read_acquire(&vm->closers));
 
-	iocore_direct_revoke(vm);
+	iocore_direct_vm_exit(vm);
 	mutex_lock(&vm->lock);
 	iocore_vcpus_drop(vm);
 	mutex_unlock(&vm->lock);
