@@ -453,7 +453,7 @@ static inline void vm_finish(struct vm *vm)
 	minivm_end(&vm->mini);
 }
 
-/* A read that is to raise one notification. The program's CPU keeps IOCore awake. */
+/* A read that is to raise one notification. A bystander's reads keep IOCore awake. */
 static inline void vm_submit(struct vm *vm)
 {
 	struct iocore_ring_hdr *hdr = vm_at(vm, G_RING);
@@ -467,6 +467,16 @@ static inline void vm_submit(struct vm *vm)
 			 __ATOMIC_RELEASE);
 	__atomic_store_n(&hdr->cq_event, vm->tail, __ATOMIC_RELAXED);
 	__atomic_store_n(&hdr->sq_tail, ++vm->tail, __ATOMIC_RELEASE);
+}
+
+/* After a submission, by a VM that does not run: its guest wakes an IOCore that sleeps. */
+static inline void vm_kick(struct vm *vm)
+{
+	struct iocore_ring_hdr *hdr = vm_at(vm, G_RING);
+
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&hdr->flags, __ATOMIC_RELAXED) & IOCORE_RING_NEED_KICK)
+		vm_call(vm, IOCORE_HC_KICK, 0, 0);
 }
 
 static inline bool vm_completes(struct vm *vm, unsigned int ms)
