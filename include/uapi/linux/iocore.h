@@ -53,9 +53,10 @@ enum iocore_notifier {
  *
  * A structure that ends after @disk is accepted. The binding ends with the VM.
  * Errors: -EPERM IOCORE_NOTIFIER_DIRECT, but the VM has not been allowed it;
- * -EOPNOTSUPP IOCORE_NOTIFIER_DIRECT, but the host or VM can't; -EBADF not a VM; -ENOENT no such disk;
- * -ENODEV disk not enabled; -EBUSY the disk is attached for writing, or slot taken;
- * -ENOSPC no slot free; -EOPNOTSUPP VM uses the dirty ring, or SEV/TDX.
+ * -EOPNOTSUPP IOCORE_NOTIFIER_DIRECT, but the host or VM can't, or the VM uses
+ * the dirty ring, or SEV/TDX; -EBADF not a VM; -ENOENT no such disk; -ENODEV disk
+ * not enabled; -EBUSY the disk is attached for writing, or slot taken; -ENOSPC no
+ * slot free.
  */
 struct iocore_attach {
 	__u32 len;
