@@ -167,7 +167,10 @@ static long iocore_ioctl_allow(struct iocore_allow __user *arg)
 	file = iocore_vm_file(p.vm_fd);
 	if (IS_ERR(file))
 		return PTR_ERR(file);
-	ret = iocore_direct_allow(file->private_data, p.flags & IOCORE_ALLOW_DIRECT);
+	if (p.flags & IOCORE_ALLOW_DIRECT)
+		ret = iocore_direct_allow(file->private_data);
+	else
+		iocore_direct_deny(file->private_data);
 	fput(file);
 	return ret;
 }

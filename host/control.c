@@ -290,7 +290,8 @@ static bool iocore_is_refusal(u64 nr, long ret)
 	if (!ret || ret == -EINTR || ret == -ENODEV)
 		return false;
 	if (nr == IOCORE_HC_DIRECT)
-		return ret != -EPERM && ret != -EOPNOTSUPP;
+		return ret != -EPERM && ret != -EOPNOTSUPP && ret != -ENOENT &&
+		       ret != -ENOMEM;
 	return nr != IOCORE_HC_DISK_GET || (ret != -ENOENT && ret != -EBUSY);
 }
 

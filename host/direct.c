@@ -153,19 +153,14 @@ static void watch_add(struct iocore_vcpu *iv)
 	iocore_core_watch_all();
 }
 
-/* True if it was revoked, and nobody has heard of it yet. */
-static bool watch_del(struct iocore_vcpu *iv)
+static void watch_del(struct iocore_vcpu *iv)
 {
 	unsigned long flags;
-	bool revoked;
 
 	raw_spin_lock_irqsave(&watch_lock, flags);
 	list_del_init(&iv->watch);
 	WRITE_ONCE(nr_watched, nr_watched - 1);
-	revoked = iv->revoked;
-	iv->revoked = false;
 	raw_spin_unlock_irqrestore(&watch_lock, flags);
-	return revoked;
 }
 
 /* It is watched until the work, which can't run at once, has got it out. */
@@ -176,10 +171,8 @@ static void watch_all(u64 now, u64 period)
 
 	lockdep_assert_held(&watch_lock);
 	list_for_each_entry(iv, &watched, watch) {
-		if (kvm_direct_watch(iv->vcpu, now, period, limit)) {
-			WRITE_ONCE(iv->revoked, true);
+		if (kvm_direct_watch(iv->vcpu, now, period, limit))
 			queue_work(system_unbound_wq, &iv->vm->direct_work);
-		}
 	}
 }
 
@@ -238,13 +231,22 @@ int iocore_direct_enable(struct iocore_vcpu *iv, u64 gpa, u64 gva)
 	return 0;
 }
 
+/* KVM does not forget it, and does not let the vCPU be set up again. */
+static bool is_revoked(struct iocore_vcpu *iv)
+{
+	struct kvm_direct_stats stats;
+
+	kvm_direct_read_stats(iv->vcpu, &stats);
+	return stats.revoked;
+}
+
 static void report_revoked(struct iocore_vcpu *iv)
 {
 	struct iocore_vm *vm = iv->vm;
 
 	atomic64_inc(&vm->stats.direct_revoked);
 	trace_iocore_direct(vm->pid, iv->vcpu->vcpu_id, IOCORE_DIRECT_REVOKE, 0);
-	pr_warn("iocore: VM of process %d: vCPU %u kept interrupts off too often and lost direct mode\n",
+	pr_warn("iocore: VM of process %d: vCPU %u kept its CPU or took the host's interrupts and lost direct mode\n",
 		vm->pid, iv->vcpu->vcpu_id);
 }
 
@@ -256,7 +258,8 @@ void iocore_direct_disable(struct iocore_vcpu *iv)
 		return;
 	iv->direct_set_up = false;
 	kvm_direct_disable(iv->vcpu);
-	if (watch_del(iv))
+	watch_del(iv);
+	if (is_revoked(iv))
 		report_revoked(iv);
 	WRITE_ONCE(iv->direct, false);
 	trace_iocore_direct(iv->vm->pid, iv->vcpu->vcpu_id, IOCORE_DIRECT_DISABLE, 0);
@@ -295,7 +298,7 @@ static void direct_revoked(struct work_struct *work)
 
 	mutex_lock(&vm->lock);
 	xa_for_each(&vm->vcpus, id, iv)
-		if (READ_ONCE(iv->revoked))
+		if (is_revoked(iv))
 			iocore_direct_disable(iv);
 	mutex_unlock(&vm->lock);
 }
@@ -314,19 +317,28 @@ void iocore_direct_disk_gone(struct iocore_attachment *att)
 		iocore_direct_disable_all(att->vm);
 }
 
+static int direct_check_host(struct iocore_vm *vm)
+{
+	const char *why;
+
+	if (kvm_direct_supported(vm->kvm, &why))
+		return 0;
+	pr_info_ratelimited("iocore: VM of process %d cannot have direct mode: %s\n",
+			    vm->pid, why);
+	return -EOPNOTSUPP;
+}
+
 int iocore_direct_check_attach(struct iocore_attachment *att)
 {
 	struct iocore_vm *vm = att->vm;
-	const char *why;
+	int ret;
 
 	lockdep_assert_held(&vm->lock);
 	if (att->notifier != IOCORE_NOTIFIER_DIRECT)
 		return 0;
-	if (!kvm_direct_supported(vm->kvm, &why)) {
-		pr_info_ratelimited("iocore: VM of process %d cannot have direct mode: %s\n",
-				    vm->pid, why);
-		return -EOPNOTSUPP;
-	}
+	ret = direct_check_host(vm);
+	if (ret)
+		return ret;
 	return vm->direct_allowed ? 0 : -EPERM;
 }
 
@@ -345,15 +357,12 @@ static void direct_take(struct iocore_vm *vm)
 
 static int direct_grant(struct iocore_vm *vm)
 {
-	const char *why;
 	bool allowed;
 	int ret;
 
-	if (!kvm_direct_supported(vm->kvm, &why)) {
-		pr_info_ratelimited("iocore: VM of process %d cannot have direct mode: %s\n",
-				    vm->pid, why);
-		return -EOPNOTSUPP;
-	}
+	ret = direct_check_host(vm);
+	if (ret)
+		return ret;
 	ret = vectors_use();
 	if (ret)
 		return ret;
@@ -373,19 +382,26 @@ static int direct_grant(struct iocore_vm *vm)
 	return 0;
 }
 
-int iocore_direct_allow(struct kvm *kvm, bool allow)
+int iocore_direct_allow(struct kvm *kvm)
 {
 	struct iocore_vm *vm = iocore_vm_get_or_create(kvm);
-	int ret = 0;
+	int ret;
 
 	if (IS_ERR(vm))
 		return PTR_ERR(vm);
-	if (allow)
-		ret = direct_grant(vm);
-	else
-		direct_take(vm);
+	ret = direct_grant(vm);
 	iocore_vm_put(vm);
 	return ret;
+}
+
+void iocore_direct_deny(struct kvm *kvm)
+{
+	struct iocore_vm *vm = iocore_vm_get(kvm);
+
+	if (!vm)
+		return;
+	direct_take(vm);
+	iocore_vm_put(vm);
 }
 
 void iocore_direct_vm_init(struct iocore_vm *vm)

@@ -198,7 +198,6 @@ struct iocore_attachment;
  * @page:	readers hold RCU
  * @direct_set_up: the guest has set direct mode up; under vm->lock
  * @direct:	... and notifications go that way
- * @revoked:	the watchdog took it away, the rest is to be done; under watch_lock
  * @watch:	in the watchdog's list (direct.c)
  */
 struct iocore_vcpu {
@@ -210,7 +209,6 @@ struct iocore_vcpu {
 	u8 vector;
 	bool direct_set_up;
 	bool direct;
-	bool revoked;
 	struct list_head watch;
 };
 
@@ -375,7 +373,8 @@ void iocore_direct_exit(void);
 void iocore_direct_vm_init(struct iocore_vm *vm);
 void iocore_direct_vm_exit(struct iocore_vm *vm);
 /* Give or take the privilege; the caller has a reference to the VM's file. */
-int iocore_direct_allow(struct kvm *kvm, bool allow);
+int iocore_direct_allow(struct kvm *kvm);
+void iocore_direct_deny(struct kvm *kvm);
 /* May this attachment be? Under vm->lock. */
 int iocore_direct_check_attach(struct iocore_attachment *att);
 /* Attachments come and go; under vm->lock. */
@@ -470,6 +469,8 @@ void iocore_core_del_queue(struct iocore_core *core, struct iocore_queue *q);
 /* ---- vm.c, control.c, chardev.c, configfs.c, sysfs.c ---------------------- */
 
 void iocore_vm_init(void);
+/* vm.c; with a reference; NULL if we don't know it. */
+struct iocore_vm *iocore_vm_get(struct kvm *kvm);
 /* vm.c; ERR_PTR; with a reference. In a vCPU or with a reference to the VM's file. */
 struct iocore_vm *iocore_vm_get_or_create(struct kvm *kvm);
 void iocore_vm_put(struct iocore_vm *vm);

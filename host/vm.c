@@ -130,16 +130,23 @@ static struct iocore_vm *iocore_vm_create(struct kvm *kvm)
 	return vm;
 }
 
-struct iocore_vm *iocore_vm_get_or_create(struct kvm *kvm)
+struct iocore_vm *iocore_vm_get(struct kvm *kvm)
 {
 	struct iocore_vm *vm;
 
-	/* One VM's calls do not wait for another VM. */
 	rcu_read_lock();
 	vm = iocore_vm_find(kvm);
 	if (vm && !kobject_get_unless_zero(&vm->kobj))
 		vm = NULL;
 	rcu_read_unlock();
+	return vm;
+}
+
+struct iocore_vm *iocore_vm_get_or_create(struct kvm *kvm)
+{
+	struct iocore_vm *vm = iocore_vm_get(kvm);
+
+	/* One VM's calls do not wait for another VM. */
 	if (vm)
 		return vm;
 
@@ -303,13 +310,8 @@ void iocore_vm_reset(struct iocore_vm *vm)
  */
 void iocore_vm_user_reset(struct kvm *kvm)
 {
-	struct iocore_vm *vm;
+	struct iocore_vm *vm = iocore_vm_get(kvm);
 
-	rcu_read_lock();
-	vm = iocore_vm_find(kvm);
-	if (vm && !kobject_get_unless_zero(&vm->kobj))
-		vm = NULL;
-	rcu_read_unlock();
 	if (!vm)
 		return;
 	iocore_vm_reset(vm);

@@ -64,7 +64,7 @@ iocores_cpu()
 	core_up io1 1
 	! echo 0 > $CPU1 || { echo 1 > $CPU1; fail "IOCore's CPU went away"; }
 	verify
-	iocorectl core delete io1
+	iocorectl core del io1
 	echo 0 > $CPU1
 	echo 1 > $CPU1
 	pin_back

@@ -176,7 +176,7 @@ kexec()
 
 unload_is_refused()
 {
-	! rmmod iocore
+	if rmmod iocore; then fail "it is gone"; fi
 	verify ioca --size=1m
 	others_are_fine
 }
@@ -204,7 +204,7 @@ unload()
 	host_clear
 	host_is_fine
 	module_down iocore
-	! grep -i 'kvm-direct\|kvm_direct' /proc/interrupts
+	if grep kvm-direct /proc/interrupts; then fail "vectors are left"; fi
 	modules_up || insmod /iocore/build/host/iocore.ko
 	[ -e /dev/iocore ]
 }

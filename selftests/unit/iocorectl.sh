@@ -111,7 +111,7 @@ unsupported_tests()
 	expect "detach, no module" 3 "module is not loaded" $root detach d
 	expect "stat, no module" 3 "module is not loaded" $root stat
 	expect "check, no module" 3 "not ready" $root check
-	expect_json "check, no module" 3 'not d["ready"] and len(d["checks"]) == 8' $root check -o json
+	expect_json "check, no module" 3 'not d["ready"] and len(d["checks"]) == 9' $root check -o json
 	expect_json "stat, no module" 3 '"not loaded" in d["error"]' $root -o json stat
 	}
 	mkdir -p "$TREE/half/sys/module/iocore"
@@ -167,7 +167,7 @@ tree_tests()
 	expect "disk list" 0 '^d0 +1\.0M +no +yes +1 +io0 +S"1 +/dev/vg/d0' "$@" disk list
 	expect_json "disk list" 0 'd["disks"][0]["serial"] == "S\"1" and d["disks"][0]["attached"] == 1' \
 		disk list "$@" -o json
-	expect_json "vm list" 0 'd["vms"] == [{"name": "77-1", "pid": 77, "disks": {"d0": 0}}]' \
+	expect_json "vm list" 0 'd["vms"] == [{"name": "77-1", "pid": 77, "disks": {"d0": 0}, "notifiers": {}, "vcpus": [], "direct_reasons": {}}]' \
 		-o json "$@" vm list
 	expect "stat" 0 "^io0 +3 +25\.0%" "$@" stat
 	expect_json "stat of one" 0 'd["cores"] == [] and d["disks"][0]["reads"] == 10' "$@" -o json stat d0

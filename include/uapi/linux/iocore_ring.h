@@ -286,7 +286,8 @@ struct iocore_vcpu_notify {
  * with an EOI to its x2APIC.
  *
  * -EPERM: this VM may not, or may no longer; -EOPNOTSUPP: this host or VM can't;
- * -ENOENT: no notification page; -EINVAL: @gva does not map @gpa, the vCPU is
+ * -ENOENT: no notification page; -EFAULT: @gpa is not RAM, or the IDT can't be
+ * read; -EBUSY: @gpa is another vCPU's; -EINVAL: @gva does not map @gpa, the vCPU is
  * not in 64-bit mode, or its IDT is unusable.
  */
 struct iocore_direct {
