@@ -119,7 +119,7 @@ no_nonsense()
 
 host_log()
 {
-	! dmesg | grep -E "VM of process $(l2-pid).*(lost|cannot have) direct mode"
+	! dmesg | grep -E "VM of process $(vm_pid $VM):.*(lost|cannot have) direct mode"
 }
 
 tap_begin
