@@ -25,7 +25,7 @@ static_assert(sizeof(struct iocore_vcpu_notify) == 16);
 CHECK_FIELD(iocore_vcpu_notify, gpa, 0);
 CHECK_FIELD(iocore_vcpu_notify, vector, 8);
 
-static_assert(sizeof(struct iocore_disk_info) == 88);
+static_assert(sizeof(struct iocore_disk_info) == 112);
 CHECK_FIELD(iocore_disk_info, slot, 0);
 CHECK_FIELD(iocore_disk_info, flags, 4);
 CHECK_FIELD(iocore_disk_info, epoch, 8);
@@ -39,6 +39,11 @@ CHECK_FIELD(iocore_disk_info, max_segs, 44);
 CHECK_FIELD(iocore_disk_info, max_queues, 48);
 CHECK_FIELD(iocore_disk_info, max_depth, 52);
 CHECK_FIELD(iocore_disk_info, serial, 56);
+CHECK_FIELD(iocore_disk_info, max_discard, IOCORE_DISK_INFO_SIZE_0);
+CHECK_FIELD(iocore_disk_info, discard_granularity, 92);
+CHECK_FIELD(iocore_disk_info, max_write_zeroes, 96);
+CHECK_FIELD(iocore_disk_info, io_min, 100);
+CHECK_FIELD(iocore_disk_info, replay_timeout, 104);
 
 static_assert(sizeof(struct iocore_queue_create) == 40);
 CHECK_FIELD(iocore_queue_create, slot, 0);
@@ -48,6 +53,7 @@ CHECK_FIELD(iocore_queue_create, gpa, 16);
 CHECK_FIELD(iocore_queue_create, depth, 24);
 CHECK_FIELD(iocore_queue_create, vcpu, 28);
 CHECK_FIELD(iocore_queue_create, notify_bit, 32);
+CHECK_FIELD(iocore_queue_create, flags, 36);
 
 static_assert(sizeof(struct iocore_direct) == 16);
 CHECK_FIELD(iocore_direct, gpa, 0);
@@ -143,7 +149,7 @@ static long iocore_call_disk_get(struct iocore_vm *vm, struct kvm_vcpu *vcpu,
 
 static bool iocore_queue_params_ok(const struct iocore_queue_create *p)
 {
-	return !p->pad && p->queue < IOCORE_MAX_QUEUES &&
+	return !p->flags && p->queue < IOCORE_MAX_QUEUES &&
 	       p->notify_bit < IOCORE_NOTIFY_BITS &&
 	       IS_ALIGNED(p->gpa, IOCORE_PAGE_SIZE) &&
 	       p->depth <= IOCORE_HOST_DEPTH && iocore_ring_depth_ok(p->depth);

@@ -71,14 +71,19 @@ struct iocore_attach {
 /**
  * struct iocore_detach - IOCORE_DETACH: end a binding
  * @len:	in: sizeof(struct)
- * @flags:	in: zero
+ * @flags:	in: IOCORE_DETACH_KEEP or 0
  * @vm_pid:	in: pid of the VM's process in the caller's pid namespace, or 0
  *		where the disk has one binding only
  * @pad:	zero
  * @disk:	in: name
  *
- * Returns when no I/O of the binding is in flight. -ENOENT: not attached; -ENOTUNIQ:
- * attached to several VMs and @vm_pid is 0.
+ * Returns when no I/O of the binding is in flight. With IOCORE_DETACH_KEEP the
+ * guest keeps the disk, waits for it to be attached again (which finds the same
+ * slot) and then submits again what was in flight; it gives up after the disk's
+ * replay_timeout. Without, a slot that was kept is given up. -ENOENT: neither
+ * attached nor kept; -ENOTUNIQ: attached to several VMs and @vm_pid is 0;
+ * -EOPNOTSUPP IOCORE_DETACH_KEEP, but replay_timeout is 0 or the guest does not
+ * know IOCORE_F_REPLAY.
  */
 struct iocore_detach {
 	__u32 len;
@@ -87,6 +92,8 @@ struct iocore_detach {
 	__u32 pad;
 	char  disk[IOCORE_NAME_LEN];
 };
+
+#define IOCORE_DETACH_KEEP	(1U << 0)
 
 /**
  * struct iocore_allow - IOCORE_ALLOW: what a VM may do
@@ -108,10 +115,33 @@ struct iocore_allow {
 
 #define IOCORE_ALLOW_DIRECT	(1U << 0)
 
+/**
+ * struct iocore_queue_move - IOCORE_QUEUE_MOVE: have another IOCore poll a queue
+ * @len:	in: sizeof(struct)
+ * @flags:	in: zero
+ * @vm_pid:	in: as in struct iocore_detach
+ * @queue:	in: number, or -1 for all queues of the binding
+ * @disk:	in: name
+ * @core:	in: name of an enabled IOCore
+ *
+ * While it works: no request is lost or waits. It holds until the guest creates the queue
+ * anew. -ENOENT: not attached, or no such queue; -ENODEV: no such IOCore, or not
+ * enabled; -ENOTUNIQ as for IOCORE_DETACH.
+ */
+struct iocore_queue_move {
+	__u32 len;
+	__u32 flags;
+	__s32 vm_pid;
+	__s32 queue;
+	char  disk[IOCORE_NAME_LEN];
+	char  core[IOCORE_NAME_LEN];
+};
+
 #define IOCORE_IOC		0xB9
 #define IOCORE_GET_FEATURES	_IOWR(IOCORE_IOC, 0, struct iocore_features)
 #define IOCORE_ATTACH		_IOWR(IOCORE_IOC, 1, struct iocore_attach)
 #define IOCORE_DETACH		_IOW(IOCORE_IOC, 2, struct iocore_detach)
 #define IOCORE_ALLOW		_IOW(IOCORE_IOC, 3, struct iocore_allow)
+#define IOCORE_QUEUE_MOVE	_IOW(IOCORE_IOC, 4, struct iocore_queue_move)
 
 #endif /* _UAPI_LINUX_IOCORE_H */

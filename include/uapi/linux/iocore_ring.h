@@ -105,9 +105,11 @@ struct iocore_ring_hdr {
 
 /** enum iocore_op - SQE opcodes */
 enum iocore_op {
-	IOCORE_OP_READ	= 0,
-	IOCORE_OP_WRITE	= 1,
-	IOCORE_OP_FLUSH	= 2,
+	IOCORE_OP_READ		= 0,
+	IOCORE_OP_WRITE		= 1,
+	IOCORE_OP_FLUSH		= 2,
+	IOCORE_OP_DISCARD	= 3,
+	IOCORE_OP_WRITE_ZEROES	= 4,
 };
 
 /**
@@ -124,24 +126,31 @@ struct iocore_seg {
 
 /** IOCORE_SQE_TABLE - @table_gpa points to nr_segs segments (16-byte aligned) */
 #define IOCORE_SQE_TABLE	(1U << 0)
+/** IOCORE_SQE_FUA - WRITE, WRITE_ZEROES: durable before its CQE is posted */
+#define IOCORE_SQE_FUA		(1U << 1)
+/** IOCORE_SQE_UNMAP - WRITE_ZEROES: the range may lose its storage */
+#define IOCORE_SQE_UNMAP	(1U << 2)
 
 /**
  * struct iocore_sqe - one request
  * @opcode:	enum iocore_op
  * @flags:	IOCORE_SQE_*; unknown bits are refused
  * @tag:	guest's name for the request, < depth; not in use by another
- * @nr_segs:	segments, 0 for FLUSH; inline up to IOCORE_INLINE_SEGS
+ * @nr_segs:	segments; 0 for all but READ and WRITE; inline up to
+ *		IOCORE_INLINE_SEGS
  * @pad0:	zero
  * @sector:	first sector in units of 512 bytes; 0 for FLUSH
- * @len:	bytes: the sum of the segments' lengths, a multiple of the disk's
- *		logical block size, at most IOCORE_MAX_BYTES; 0 for FLUSH
+ * @len:	bytes, a multiple of the disk's logical block size; READ, WRITE: the
+ *		sum of the segments' lengths, at most IOCORE_MAX_BYTES; DISCARD,
+ *		WRITE_ZEROES: at most max_discard or max_write_zeroes; 0 for FLUSH
  * @pad1:	zero
  * @seg:	inline segments
  * @table_gpa:	segment table, with IOCORE_SQE_TABLE
  * @pad2:	zero
  *
- * FLUSH makes durable every write whose CQE was visible before the FLUSH was
- * submitted.
+ * FLUSH makes durable every WRITE and WRITE_ZEROES whose CQE was visible before
+ * the FLUSH was submitted. What a discarded range holds is not defined. FUA on a
+ * disk without IOCORE_DISK_FLUSH means nothing, and is accepted.
  */
 struct iocore_sqe {
 	__u8  opcode;
@@ -174,6 +183,13 @@ enum iocore_status {
 	IOCORE_S_NOSPC		= 7,
 	IOCORE_S_GONE		= 8,	/* the disk is being detached */
 	IOCORE_S_AGAIN		= 9,	/* the host lacks memory: try again */
+	IOCORE_S_TIMEOUT	= 10,	/* the backend timed out */
+	IOCORE_S_MEDIUM		= 11,	/* it can't read or write these sectors */
+	IOCORE_S_TARGET		= 12,	/* it is at fault as a whole */
+	IOCORE_S_TRANSPORT	= 13,	/* the way to it is */
+	IOCORE_S_RESERVED	= 14,	/* another initiator has reserved it */
+	IOCORE_S_PROTECTION	= 15,	/* its integrity check failed */
+	IOCORE_S_OFFLINE	= 16,	/* it is gone */
 };
 
 /**
@@ -210,14 +226,41 @@ struct iocore_notify_page {
  * a1 = guest physical address of the call's structure (8-byte aligned, within
  * one page), a2 = its size, a3 = 0. They return 0 or a negative errno of the
  * list below; a host without iocore returns -KVM_ENOSYS (-1000). A larger
- * structure than the host knows is accepted if what follows is zero.
+ * structure than the host knows is accepted if what follows is zero; so is a
+ * shorter one that an earlier version of this file had, whose sizes are named
+ * IOCORE_*_SIZE_0.
  *
  * -EINVAL: malformed; -EFAULT: not guest memory; -ENOENT: no such slot, queue
- * or vCPU; -EEXIST: already there; -ESTALE: another epoch; -ENOMEM;
+ * or vCPU; -EEXIST: already there; -ESTALE: another epoch, or a host that does
+ * not know this guest (see Replay); -ENOMEM;
  * -EOPNOTSUPP: this VM cannot be served; -EBUSY: not now, try again; -EPERM: not
  * at CPL 0.
  */
 #define IOCORE_HC	0x10c0
+
+/*
+ * Replay. With IOCORE_F_REPLAY a disk may leave and come back: the host side is
+ * reset, detached and attached again, or its module is loaded anew.
+ *
+ *	IOCORE_HC_DISK_GET says	the guest
+ *	-EAGAIN			keeps the disk and waits: it will be back in its slot
+ *	-KVM_ENOSYS		keeps all disks and waits for a host
+ *	-ESTALE			is not known: it identifies itself, registers its
+ *				vCPUs anew and keeps its disks
+ *	0, another epoch	goes on with the disk, if it has the same serial and
+ *				can do all that the guest was told before
+ *	-ENOENT			has lost the disk, unless the host did not know the
+ *				guest since: then it waits
+ *
+ * Each of these answers promises that the host no longer touches any memory that
+ * was given for the slot's earlier epochs. CQEs of the old epoch may be read
+ * until then; what has no CQE is in flight and is submitted again, in queues
+ * created under the new epoch, whose areas the guest has zeroed. A write may
+ * thus be carried out twice, but never after its completion was seen. The guest
+ * waits for replay_timeout seconds from the time the disk left, then fails
+ * what is in flight. There is no event for a host that comes back: a guest that
+ * waits asks again, once a second at least.
+ */
 
 /** enum iocore_hc - a0 of a control call */
 enum iocore_hc {
@@ -229,12 +272,19 @@ enum iocore_hc {
 	IOCORE_HC_QUEUE_DESTROY	= 5,	/* a1 = slot, a2 = queue, a3 = 0 */
 	IOCORE_HC_KICK		= 6,	/* a1 = slot, a2 = queue, a3 = 0 */
 	IOCORE_HC_DIRECT	= 7,	/* struct iocore_direct */
+	IOCORE_HC_CACHE		= 8,	/* struct iocore_cache */
 };
 
 /** IOCORE_F_DIRECT - IOCORE_HC_DIRECT and IOCORE_EVENT_DIRECT are known */
 #define IOCORE_F_DIRECT		(1ULL << 0)
 /** IOCORE_F_POLL - IOCORE_DISK_POLL is known */
 #define IOCORE_F_POLL		(1ULL << 1)
+/** IOCORE_F_REPLAY - a disk may come back under a new epoch */
+#define IOCORE_F_REPLAY		(1ULL << 2)
+/** IOCORE_F_QUEUE_POLL - IOCORE_QUEUE_POLL is known */
+#define IOCORE_F_QUEUE_POLL	(1ULL << 3)
+/** IOCORE_F_CACHE - IOCORE_HC_CACHE is known */
+#define IOCORE_F_CACHE		(1ULL << 4)
 
 /**
  * struct iocore_identify - negotiation; a VM with no disk bound answers too
@@ -304,6 +354,12 @@ struct iocore_direct {
  * IOCORE_F_POLL; for others the host notifies.
  */
 #define IOCORE_DISK_POLL	(1U << 2)
+/** IOCORE_DISK_FUA - IOCORE_SQE_FUA is known */
+#define IOCORE_DISK_FUA		(1U << 3)
+/** IOCORE_DISK_UNMAP - IOCORE_SQE_UNMAP has an effect */
+#define IOCORE_DISK_UNMAP	(1U << 4)
+/** IOCORE_DISK_CACHE - IOCORE_HC_CACHE can switch the write cache */
+#define IOCORE_DISK_CACHE	(1U << 5)
 
 #define IOCORE_SERIAL_LEN	32
 
@@ -322,9 +378,19 @@ struct iocore_direct {
  * @max_queues:		out
  * @max_depth:		out
  * @serial:		out: zero padded, need not end in zero
+ * @max_discard:	out: bytes of the longest DISCARD, 0: not supported
+ * @discard_granularity: out: bytes, 0 if unknown
+ * @max_write_zeroes:	out: bytes of the longest WRITE_ZEROES, 0: not supported
+ * @io_min:		out: bytes, 0 if unknown
+ * @replay_timeout:	out: seconds to wait for the disk when it has left; 0: it
+ *			does not come back
+ * @pad:		zero
  *
  * -ENOENT: the slot is empty, which promises that the host no longer touches
- * any memory that was given for it; -EBUSY: the disk is being detached.
+ * any memory that was given for it; -EAGAIN: likewise, and the disk will come
+ * back; -EBUSY: the disk is being detached; -ESTALE: no IOCORE_HC_IDENTIFY yet.
+ * -EAGAIN and -ESTALE come only to a guest with IOCORE_F_REPLAY or to one that
+ * has not identified itself.
  */
 struct iocore_disk_info {
 	__u32 slot;
@@ -340,7 +406,16 @@ struct iocore_disk_info {
 	__u32 max_queues;
 	__u32 max_depth;
 	__u8  serial[IOCORE_SERIAL_LEN];
+	__u32 max_discard;
+	__u32 discard_granularity;
+	__u32 max_write_zeroes;
+	__u32 io_min;
+	__u32 replay_timeout;
+	__u32 pad;
 };
+
+/** IOCORE_DISK_INFO_SIZE_0 - ends after @serial */
+#define IOCORE_DISK_INFO_SIZE_0	88
 
 /**
  * struct iocore_queue_create - give the host a queue
@@ -353,7 +428,7 @@ struct iocore_disk_info {
  *		IOCORE_MIN_DEPTH..max_depth
  * @vcpu:	KVM vCPU id to notify; it has registered its page
  * @notify_bit:	bit of that page's pending bitmap
- * @pad:	zero
+ * @flags:	IOCORE_QUEUE_*
  */
 struct iocore_queue_create {
 	__u32 slot;
@@ -363,7 +438,31 @@ struct iocore_queue_create {
 	__u32 depth;
 	__u32 vcpu;
 	__u32 notify_bit;
-	__u32 pad;
+	__u32 flags;
+};
+
+/**
+ * IOCORE_QUEUE_POLL - the guest looks at this queue's completions by itself: the
+ * host never notifies; @vcpu and @notify_bit are zero
+ */
+#define IOCORE_QUEUE_POLL	(1U << 0)
+
+/**
+ * struct iocore_cache - switch a disk's write cache
+ * @slot:	disk
+ * @flags:	IOCORE_DISK_FLUSH: write back; 0: write through, that is, a
+ *		WRITE is durable when its CQE is visible
+ * @epoch:	from struct iocore_disk_info
+ *
+ * Holds for requests submitted after the call, as long as the disk is attached.
+ * When it switches to write through, it makes durable what was completed before.
+ * -EOPNOTSUPP: without IOCORE_DISK_CACHE, or the disk has no cache to write back
+ * from; -EIO: the flush failed, and nothing was switched.
+ */
+struct iocore_cache {
+	__u32 slot;
+	__u32 flags;
+	__u64 epoch;
 };
 
 #endif /* _UAPI_LINUX_IOCORE_RING_H */
