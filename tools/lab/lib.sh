@@ -29,7 +29,7 @@ hash_of()
 	local f
 
 	for f in "$@"; do
-		printf '%s\n' "$f"
+		printf '%s\n' "${f#"$REPO"/}"
 		[ ! -e "$f" ] || sha256sum < "$f"
 	done | sha256sum | cut -c1-32
 }
