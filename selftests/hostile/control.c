@@ -208,7 +208,7 @@ static void case_queue_names(struct hostile *h)
 	BAD_QUEUE(h, vcpu, ~0U, -ENOENT);
 	BAD_QUEUE(h, notify_bit, IOCORE_NOTIFY_BITS, -EINVAL);
 	BAD_QUEUE(h, notify_bit, ~0U, -EINVAL);
-	BAD_QUEUE(h, pad, 1, -EINVAL);
+	BAD_QUEUE(h, flags, 1U << 31, -EINVAL);
 }
 
 static void case_queue_epoch(struct hostile *h)

@@ -387,42 +387,57 @@ static void level(void)
 
 /* ---- PV EOI ---- */
 
+/*
+ * An exit that comes between the injection and the handler takes the shared bit
+ * back, and the host's own interrupts may cause one at any time: what is noted
+ * is a try without.
+ */
+#define PV_TRIES	200
+
 static volatile uint64_t pv_word __attribute__((aligned(64)));
+static unsigned int pv_set;
 
 static void pv_handler(struct frame *frame)
 {
 	irq_keep(frame);
-	note("the shared bit", pv_word);
-	look("in the handler");
 	if (__atomic_exchange_n(&pv_word, 0, __ATOMIC_SEQ_CST) & 1)
-		note("EOI by memory", 1);
+		pv_set++;
 	else
 		eoi();
-	look("after the EOI");
+}
+
+/* Raise both, or one twice; the most handlers of a try that found the bit set. */
+static unsigned int pv_most(uint32_t first, uint32_t second, unsigned int enough)
+{
+	unsigned int i, most = 0;
+
+	for (i = 0; i < PV_TRIES && most < enough; i++) {
+		irqs = 0;
+		pv_set = 0;
+		self_ipi(first);
+		self_ipi(second);
+		irqs_on();
+		irqs_off();
+		if (irqs != 1 + (first != second))
+			want("taken", irqs, 1 + (first != second));
+		if (pv_set > most)
+			most = pv_set;
+	}
+	return most;
 }
 
 static void pv_eoi(void)
 {
-	unsigned int i;
-
 	want("enabled", try_wrmsr(MSR_PV_EOI, (uint64_t)&pv_word | 1), 1);
 	on_trap[0x41] = pv_handler;
 	on_trap[0x51] = pv_handler;
-	for (i = 0; i < 3; i++) {
-		irqs_on();
-		self_ipi(0x41);
-		irqs_off();
-	}
-	self_ipi(0x41);
-	self_ipi(0x51);
-	irqs_on();
-	irqs_off();
-	want("taken", irqs, 5);
+	want("EOIs by memory, of one", pv_most(0x41, 0x41, 1), 1);
+	look("after one");
+	/* the lower one is pending when the higher one is injected */
+	note("EOIs by memory, of two", pv_most(0x41, 0x51, 2));
+	look("after two");
 	try_wrmsr(MSR_PV_EOI, 0);
-	irqs_on();
-	self_ipi(0x51);
-	irqs_off();
-	want("taken without", irqs, 6);
+	note("EOIs by memory, disabled", pv_most(0x51, 0x51, 1));
 	want("the bit at the end", pv_word, 0);
 	look("at the end");
 }
@@ -445,6 +460,6 @@ const struct scenario interrupt_scenarios[] = {
 	{ "halt, masked", halt_masked, IN_X2APIC | IN_XAPIC },
 	{ "messages", message, IN_X2APIC | IN_XAPIC | COUNTED },
 	{ "level-triggered", level, IN_X2APIC | IN_XAPIC | COUNTED },
-	{ "PV EOI", pv_eoi, IN_X2APIC | IN_XAPIC | COUNTED | NOT_DIRECT },
+	{ "PV EOI", pv_eoi, IN_X2APIC | IN_XAPIC | NOT_DIRECT },
 	{}
 };
