@@ -52,7 +52,7 @@ stock()
 	LAB_STOCK_KVM=1 l1-modules
 	! grep -qw kvm_pv_backend_register /proc/kallsyms || fail "this KVM is not stock"
 	transcript stock
-	transcript again
+	[ -z "${IOCORE_LONG:-}" ] || transcript again
 }
 
 patched()
@@ -106,7 +106,7 @@ tap_begin
 tap_setup prepare
 tap_setup stock
 tap_point "stock KVM does what is expected of it" expected stock
-tap_point "a transcript can be made again" same stock again
+tap_long_point "a transcript can be made again" same stock again
 tap_setup patched
 tap_point "the patched KVM gives the same transcript" same stock patched
 tap_setup loaded

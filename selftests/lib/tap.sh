@@ -163,6 +163,26 @@ tap_point()
 	[ $((SECONDS - start)) -lt 20 ] || echo "# took $((SECONDS - start)) s"
 }
 
+# A point of `selftests/check --long` alone.
+tap_long_point()
+{
+	local name=$1
+
+	shift
+	if [ -n "${IOCORE_LONG:-}" ]; then
+		tap_point "$name" "$@"
+	else
+		TAP_N=$((TAP_N + 1))
+		echo "ok $TAP_N - $name # SKIP a long test: make soak"
+	fi
+}
+
+# cycles SHORT LONG: how often
+cycles()
+{
+	if [ -n "${IOCORE_LONG:-}" ]; then echo "$2"; else echo "$1"; fi
+}
+
 tap_setup()
 {
 	tap_run "$@"

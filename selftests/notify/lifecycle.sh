@@ -52,7 +52,10 @@ again_direct()
 
 driver()
 {
-	for _ in 1 2 3 4 5; do
+	local n
+
+	n=$(cycles 2 5)
+	for _ in $(seq "$n"); do
 		guest 'rmmod iocore_blk'
 		guest 'insmod /lib/iocore_blk.ko'
 		wait_for 15 guest_has ioca
@@ -212,12 +215,12 @@ unload()
 tap_begin
 need_direct
 tap_setup prepare
-tap_point "the guest's driver unloads and loads five times" driver
+tap_point "the guest's driver unloads and loads again and again" driver
 tap_point "a driver that is gone leaves nothing" driver_leaves_nothing
 tap_point "the disk is detached under load" detached
-tap_point "reboot under load" reboots
+tap_long_point "reboot under load" reboots
 tap_point "a reset by the VMM under load" reset
-tap_point "a crash under load" crashes
+tap_long_point "a crash under load" crashes
 tap_point "kexec" kexec
 tap_point "iocore.ko stays while it is needed" unload_is_refused
 tap_point "kill -9 of the VMM under load" killed

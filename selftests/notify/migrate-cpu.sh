@@ -68,8 +68,8 @@ in_a_loop()
 	local i refused
 
 	refused=$(entered physical-CPU)
-	load 10
-	for i in {1..40}; do
+	load "$(cycles 5 20)"
+	for i in $(seq "$(cycles 20 100)"); do
 		move_to $((i % 2))
 		sleep 0.1
 	done
@@ -97,6 +97,6 @@ need_direct
 tap_setup prepare
 tap_point "on IOCore's CPU notifications are not direct" beside_iocore
 tap_point "back on its own CPU they are" back
-tap_point "forty moves under load" in_a_loop
-tap_point "on any CPU" anywhere
+tap_point "many moves under load" in_a_loop
+tap_long_point "on any CPU" anywhere
 tap_end

@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # Very many completions, and none is lost: fio, the guest's kernel and the host
-# count the same. IOCORE_COMPLETIONS says how many, 50000 if it is not set.
+# count the same. IOCORE_COMPLETIONS says how many, 15000 if it is not set.
 
 . "$(dirname "$0")/../lib/tap.sh"
 . "$(dirname "$0")/../lib/vm.sh"
 . "$(dirname "$0")/../lib/direct.sh"
 
 export VM=direct
-TOTAL=${IOCORE_COMPLETIONS:-50000}
+TOTAL=${IOCORE_COMPLETIONS:-15000}
 export GUEST_TIMEOUT=$((TOTAL / 100 + 300))
 
 prepare()
