@@ -60,6 +60,32 @@ void iocore_disk_end_request(struct request *rq)
 	blk_mq_end_request(rq, req->status);
 }
 
+static int iocore_poll(struct blk_mq_hw_ctx *hctx, struct io_comp_batch *iob)
+{
+	return iocore_queue_reap(hctx->driver_data, iob);
+}
+
+/* The first queues for all I/O, the others for polling I/O if there are any. */
+static void iocore_map_queues(struct blk_mq_tag_set *set)
+{
+	struct iocore_disk *disk = set->driver_data;
+	unsigned int type, first = 0;
+
+	for (type = 0; type < set->nr_maps; type++) {
+		struct blk_mq_queue_map *map = &set->map[type];
+
+		map->nr_queues = 0;
+		if (type == HCTX_TYPE_DEFAULT)
+			map->nr_queues = disk->nr_queues - disk->nr_poll;
+		else if (type == HCTX_TYPE_POLL)
+			map->nr_queues = disk->nr_poll;
+		map->queue_offset = first;
+		first += map->nr_queues;
+		if (map->nr_queues)
+			blk_mq_map_queues(map);
+	}
+}
+
 static int iocore_init_hctx(struct blk_mq_hw_ctx *hctx, void *data, unsigned int nr)
 {
 	struct iocore_disk *disk = data;
@@ -93,6 +119,8 @@ static const struct blk_mq_ops iocore_mq_ops = {
 	.complete	= iocore_disk_end_request,
 	.init_hctx	= iocore_init_hctx,
 	.timeout	= iocore_timeout,
+	.map_queues	= iocore_map_queues,
+	.poll		= iocore_poll,
 };
 
 static const struct block_device_operations iocore_fops = {
@@ -186,6 +214,7 @@ static int alloc_tag_set(struct iocore_disk *disk)
 
 	set->ops = &iocore_mq_ops;
 	set->nr_hw_queues = disk->nr_queues;
+	set->nr_maps = disk->nr_poll ? HCTX_MAX_TYPES : 1;
 	set->queue_depth = disk->depth;
 	set->numa_node = NUMA_NO_NODE;
 	set->flags = BLK_MQ_F_SHOULD_MERGE | BLK_MQ_F_NO_SCHED_BY_DEFAULT;
@@ -229,11 +258,15 @@ static void free_queues(struct iocore_disk *disk)
 static int bind_queues(struct iocore_disk *disk)
 {
 	const unsigned int *map = disk->tag_set.map[HCTX_TYPE_DEFAULT].mq_map;
+	u32 i, notified = disk->nr_queues - disk->nr_poll;
 	int ret = 0;
-	u32 i;
 
-	for (i = 0; i < disk->nr_queues && !ret; i++)
-		ret = iocore_notify_bind(disk->queues[i], map);
+	for (i = 0; i < disk->nr_queues && !ret; i++) {
+		if (i < notified)
+			ret = iocore_notify_bind(disk->queues[i], map);
+		else
+			ret = iocore_queue_create(disk->queues[i], 0);
+	}
 	return ret;
 }
 
@@ -324,6 +357,7 @@ struct iocore_disk *iocore_disk_create(const struct iocore_disk_info *info, u32 
 	if (!disk)
 		return ERR_PTR(-ENOMEM);
 	disk->info = *info;
+	iocore_cache_init(disk);
 	INIT_WORK(&disk->add, iocore_disk_add_work);
 	INIT_WORK(&disk->remove, iocore_slots_remove_work);
 	ret = build(disk, max_depth);

@@ -87,6 +87,24 @@ int iocore_hc_disk_get(u32 slot, struct iocore_disk_info *info)
 	memset(info, 0, sizeof(*info));
 	info->slot = slot;
 	ret = hc_struct(IOCORE_HC_DISK_GET, info, sizeof(*info));
+	if (ret == -EINVAL) {
+		/* a host that knows the first version alone; the rest stays zero */
+		memset(info, 0, sizeof(*info));
+		info->slot = slot;
+		ret = hc_struct(IOCORE_HC_DISK_GET, info, IOCORE_DISK_INFO_SIZE_0);
+	}
+	return host_left(ret) ? -ENOENT : ret;
+}
+
+int iocore_hc_cache(u32 slot, u64 epoch, bool write_back)
+{
+	struct iocore_cache arg = {
+		.slot = slot,
+		.flags = write_back ? IOCORE_DISK_FLUSH : 0,
+		.epoch = epoch,
+	};
+	int ret = hc_struct(IOCORE_HC_CACHE, &arg, sizeof(arg));
+
 	return host_left(ret) ? -ENOENT : ret;
 }
 

@@ -13,6 +13,7 @@ int iocore_hc_reset(void);
 int iocore_hc_vcpu_notify(u64 gpa, u32 vector);
 int iocore_hc_direct(u64 gpa, u64 gva);
 int iocore_hc_disk_get(u32 slot, struct iocore_disk_info *info);
+int iocore_hc_cache(u32 slot, u64 epoch, bool write_back);
 int iocore_hc_queue_create(const struct iocore_queue_create *create);
 int iocore_hc_queue_destroy(u32 slot, u32 queue);
 void iocore_hc_kick(u32 slot, u32 queue);

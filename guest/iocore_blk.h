@@ -74,7 +74,7 @@ struct iocore_notify {
  * @depth:	entries of SQ, CQ, @tables and @rqs
  * @nr:		number of the queue within the disk
  * @disk:	owner
- * @home:	vCPU that is notified
+ * @home:	vCPU that is notified; NULL: none, blk-mq's polling looks at it
  * @bit:	pending bit there
  * @created:	the host has the queue: its memory may not be freed
  * @busy_tag:	was in flight when a poller looked last; a hint
@@ -84,9 +84,10 @@ struct iocore_notify {
  * @sq_head:	SQEs that the host has read, as last seen
  * @kicks:	counter
  * @sq_stopped:	the host's indices made no sense
- * @cq_lock:	protects the four following; taken in hard interrupts
+ * @cq_lock:	protects the five following; taken in hard interrupts
  * @cq_head:	CQEs read
  * @notifications: counter
+ * @reaped:	completions that blk-mq's polling found; counter
  * @bad:	completions refused
  * @cq_stopped:	the host's indices made no sense
  */
@@ -115,6 +116,7 @@ struct iocore_queue {
 	spinlock_t cq_lock ____cacheline_aligned_in_smp;
 	u32 cq_head;
 	u64 notifications;
+	u64 reaped;
 	u64 bad;
 	bool cq_stopped;
 };
@@ -136,8 +138,13 @@ enum iocore_disk_flag {
  * @info:	the host's description, after checking
  * @flags:	enum iocore_disk_flag
  * @nr_queues:	hardware queues
+ * @nr_poll:	the last so many of them are for polling I/O alone
  * @depth:	of each
  * @polled:	the host does not notify: look while requests are in flight
+ * @write_through: the block layer was told, or is about to be told, that there
+ *		is no volatile cache; see cache.c
+ * @cache_lock:	serialises changes of that
+ * @cache:	follows the host's word about the cache; waits for I/O
  * @add:	makes the disk visible; may wait for I/O
  * @remove:	deletes and frees it; may wait for users
  * @serial:	printable, terminated
@@ -149,8 +156,12 @@ struct iocore_disk {
 	struct iocore_disk_info info;
 	unsigned long flags;
 	u32 nr_queues;
+	u32 nr_poll;
 	u32 depth;
 	bool polled;
+	bool write_through;
+	struct mutex cache_lock;	/* see above */
+	struct work_struct cache;
 	struct work_struct add;
 	struct work_struct remove;
 	char serial[IOCORE_SERIAL_LEN + 1];
@@ -192,6 +203,7 @@ void iocore_queue_submit_list(struct iocore_queue *q, struct rq_list *list,
 			      struct rq_list *left);
 void iocore_queue_commit(struct iocore_queue *q);
 int iocore_queue_poll(struct iocore_queue *q);
+int iocore_queue_reap(struct iocore_queue *q, struct io_comp_batch *iob);
 void iocore_queue_notified(struct iocore_queue *q);
 bool iocore_queue_ready(const struct iocore_queue *q);
 bool iocore_queue_busy(struct iocore_queue *q);
@@ -201,6 +213,13 @@ void iocore_queue_cancel(struct iocore_queue *q);
 int iocore_limits_check(struct iocore_disk *disk, u32 max_depth);
 bool iocore_limits_polled(u32 flags);
 void iocore_limits_fill(const struct iocore_disk *disk, struct queue_limits *lim);
+void iocore_limits_cache(const struct iocore_disk *disk, bool through, struct queue_limits *lim);
+
+/* cache.c */
+void iocore_cache_init(struct iocore_disk *disk);
+int iocore_cache_set(struct iocore_disk *disk, bool through);
+void iocore_cache_changed(struct iocore_disk *disk, u32 flags);
+int iocore_cache_replay(struct iocore_disk *disk, const struct iocore_disk_info *info);
 
 /* disk.c */
 struct iocore_disk *iocore_disk_create(const struct iocore_disk_info *info, u32 max_depth);
@@ -218,6 +237,12 @@ static inline bool iocore_disk_closed(const struct iocore_disk *disk)
 static inline bool iocore_queue_polled(const struct iocore_queue *q)
 {
 	return READ_ONCE(q->disk->polled) && !test_bit(IOCORE_BLK_BROKEN, &q->disk->flags);
+}
+
+/* May the guest switch this disk's write cache? */
+static inline bool iocore_cache_switchable(const struct iocore_disk *disk)
+{
+	return iocore_features & IOCORE_F_CACHE && disk->info.flags & IOCORE_DISK_CACHE;
 }
 
 /* slots.c */

@@ -12,11 +12,17 @@
 #include <linux/ctype.h>
 #include <linux/log2.h>
 #include <linux/minmax.h>
+#include <linux/moduleparam.h>
 
 #include "iocore_blk.h"
 
-#define IOCORE_DISK_FLAGS	(IOCORE_DISK_READONLY | IOCORE_DISK_FLUSH | IOCORE_DISK_POLL)
+#define IOCORE_DISK_FLAGS	(IOCORE_DISK_READONLY | IOCORE_DISK_FLUSH | IOCORE_DISK_POLL | \
+				 IOCORE_DISK_FUA | IOCORE_DISK_UNMAP | IOCORE_DISK_CACHE)
 #define IOCORE_IO_OPT_MAX	(64U << 20)
+
+static unsigned int poll_queues;
+module_param(poll_queues, uint, 0644);
+MODULE_PARM_DESC(poll_queues, "queues of each disk that are for polling I/O alone, default 0");
 
 static const char *bad_blocks(const struct iocore_disk_info *info)
 {
@@ -64,6 +70,42 @@ bool iocore_limits_polled(u32 flags)
 	return flags & IOCORE_DISK_POLL && iocore_features & IOCORE_F_POLL;
 }
 
+/* A hint that makes no sense is as good as none. */
+static u32 hint(const struct iocore_disk_info *info, u32 bytes, u32 unit, const char *what)
+{
+	if (bytes <= IOCORE_IO_OPT_MAX && bytes % unit == 0)
+		return bytes;
+	pr_info("slot %u: the host's %s of %u makes no sense, ignored\n", info->slot, what,
+		bytes);
+	return 0;
+}
+
+static void clamp_hints(struct iocore_disk_info *info)
+{
+	u32 block = info->logical_block;
+
+	info->io_min = hint(info, info->io_min, info->physical_block, "io_min");
+	info->io_opt = hint(info, info->io_opt, info->physical_block, "io_opt");
+	info->max_discard = round_down(info->max_discard, block);
+	info->max_write_zeroes = round_down(info->max_write_zeroes, block);
+	info->discard_granularity = hint(info, info->discard_granularity, block,
+					 "discard_granularity");
+}
+
+/*
+ * A queue for each CPU that is online; with fewer, CPUs share. At least one is
+ * left for I/O that does not poll.
+ */
+static void choose_queues(struct iocore_disk *disk)
+{
+	u32 max = disk->info.max_queues;
+
+	disk->nr_poll = 0;
+	if (iocore_features & IOCORE_F_QUEUE_POLL)
+		disk->nr_poll = min3(READ_ONCE(poll_queues), max - 1, num_online_cpus());
+	disk->nr_queues = min(max - disk->nr_poll, num_online_cpus()) + disk->nr_poll;
+}
+
 /* Check and clamp @disk->info in place; choose the number and depth of queues. */
 int iocore_limits_check(struct iocore_disk *disk, u32 max_depth)
 {
@@ -78,13 +120,13 @@ int iocore_limits_check(struct iocore_disk *disk, u32 max_depth)
 		pr_info("slot %u: ignoring unknown flags %#x\n", info->slot,
 			info->flags & ~IOCORE_DISK_FLAGS);
 
-	if (info->io_opt > IOCORE_IO_OPT_MAX || info->io_opt % info->physical_block)
-		info->io_opt = 0;
+	clamp_hints(info);
 	info->max_bytes = round_down(min(info->max_bytes, IOCORE_MAX_BYTES), info->logical_block);
 	info->max_segs = min(info->max_segs, IOCORE_MAX_SEGS);
-	disk->nr_queues = min(info->max_queues, num_online_cpus());
+	choose_queues(disk);
 	disk->depth = rounddown_pow_of_two(min3(info->max_depth, max_depth, IOCORE_BLK_DEPTH));
 	disk->polled = iocore_limits_polled(info->flags);
+	disk->write_through = !(info->flags & IOCORE_DISK_FLUSH);
 	copy_serial(disk);
 	return 0;
 }
@@ -96,13 +138,27 @@ void iocore_limits_fill(const struct iocore_disk *disk, struct queue_limits *lim
 	*lim = (struct queue_limits){
 		.logical_block_size	= info->logical_block,
 		.physical_block_size	= info->physical_block,
+		.io_min			= info->io_min,
 		.io_opt			= info->io_opt,
 		.max_hw_sectors		= info->max_bytes >> SECTOR_SHIFT,
 		.max_segments		= info->max_segs,
 		.max_segment_size	= info->max_bytes,
 		/* the protocol wants segments of whole sectors */
 		.dma_alignment		= info->dma_align | (SECTOR_SIZE - 1),
+		.max_hw_discard_sectors	= info->max_discard >> SECTOR_SHIFT,
+		.discard_granularity	= info->discard_granularity ?: info->logical_block,
+		.max_write_zeroes_sectors = info->max_write_zeroes >> SECTOR_SHIFT,
 	};
-	if (info->flags & IOCORE_DISK_FLUSH)
-		lim->features |= BLK_FEAT_WRITE_CACHE;
+	iocore_limits_cache(disk, disk->write_through, lim);
+}
+
+/* FUA has a meaning only behind a write cache. */
+void iocore_limits_cache(const struct iocore_disk *disk, bool through, struct queue_limits *lim)
+{
+	lim->features &= ~(BLK_FEAT_WRITE_CACHE | BLK_FEAT_FUA);
+	if (through)
+		return;
+	lim->features |= BLK_FEAT_WRITE_CACHE;
+	if (disk->info.flags & IOCORE_DISK_FUA)
+		lim->features |= BLK_FEAT_FUA;
 }

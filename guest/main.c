@@ -15,7 +15,8 @@
 #include "iocore_blk.h"
 
 #define IOCORE_BLK_VERSION	"0.1"
-#define IOCORE_BLK_FEATURES	(IOCORE_F_DIRECT | IOCORE_F_POLL)
+#define IOCORE_BLK_FEATURES	(IOCORE_F_DIRECT | IOCORE_F_POLL | IOCORE_F_QUEUE_POLL | \
+				 IOCORE_F_CACHE)
 
 struct workqueue_struct *iocore_wq;
 int iocore_major;

@@ -124,6 +124,7 @@ int iocore_queue_create(struct iocore_queue *q, u32 vcpu)
 		.depth = q->depth,
 		.vcpu = vcpu,
 		.notify_bit = q->bit,
+		.flags = q->home ? 0 : IOCORE_QUEUE_POLL,
 	};
 	int i, ret;
 
@@ -202,6 +203,12 @@ static unsigned int fill_segs(struct request *rq, struct iocore_seg *seg, unsign
 	return n;
 }
 
+static void fill_range(struct request *rq, struct iocore_sqe *sqe)
+{
+	sqe->sector = blk_rq_pos(rq);
+	sqe->len = blk_rq_bytes(rq);
+}
+
 static blk_status_t fill_data(struct iocore_queue *q, struct request *rq, struct iocore_sqe *sqe)
 {
 	unsigned int max = IOCORE_INLINE_SEGS;
@@ -210,13 +217,26 @@ static blk_status_t fill_data(struct iocore_queue *q, struct request *rq, struct
 	if (blk_rq_nr_phys_segments(rq) > IOCORE_INLINE_SEGS) {
 		max = q->disk->info.max_segs;
 		seg = q->tables[rq->tag];
-		sqe->flags = IOCORE_SQE_TABLE;
+		sqe->flags |= IOCORE_SQE_TABLE;
 		sqe->table_gpa = virt_to_phys(seg);
 	}
-	sqe->sector = blk_rq_pos(rq);
-	sqe->len = blk_rq_bytes(rq);
+	fill_range(rq, sqe);
 	sqe->nr_segs = fill_segs(rq, seg, max);
 	return sqe->nr_segs ? BLK_STS_OK : BLK_STS_IOERR;
+}
+
+static u8 write_flags(struct request *rq)
+{
+	return rq->cmd_flags & REQ_FUA ? IOCORE_SQE_FUA : 0;
+}
+
+static u8 zeroes_flags(struct iocore_queue *q, struct request *rq)
+{
+	u8 flags = write_flags(rq);
+
+	if (!(rq->cmd_flags & REQ_NOUNMAP) && q->disk->info.flags & IOCORE_DISK_UNMAP)
+		flags |= IOCORE_SQE_UNMAP;
+	return flags;
 }
 
 static blk_status_t fill_sqe(struct iocore_queue *q, struct request *rq, struct iocore_sqe *sqe)
@@ -229,9 +249,19 @@ static blk_status_t fill_sqe(struct iocore_queue *q, struct request *rq, struct 
 		return fill_data(q, rq, sqe);
 	case REQ_OP_WRITE:
 		sqe->opcode = IOCORE_OP_WRITE;
+		sqe->flags = write_flags(rq);
 		return fill_data(q, rq, sqe);
 	case REQ_OP_FLUSH:
 		sqe->opcode = IOCORE_OP_FLUSH;
+		return BLK_STS_OK;
+	case REQ_OP_DISCARD:
+		sqe->opcode = IOCORE_OP_DISCARD;
+		fill_range(rq, sqe);
+		return BLK_STS_OK;
+	case REQ_OP_WRITE_ZEROES:
+		sqe->opcode = IOCORE_OP_WRITE_ZEROES;
+		sqe->flags = zeroes_flags(q, rq);
+		fill_range(rq, sqe);
 		return BLK_STS_OK;
 	default:
 		return BLK_STS_NOTSUPP;
@@ -259,6 +289,17 @@ static blk_status_t sq_push(struct iocore_queue *q, struct request *rq)
 	return BLK_STS_OK;
 }
 
+/* Somebody has to look at the completions if the host won't notify. */
+static void start_poller(struct iocore_queue *q)
+{
+	if (!q->home)	/* blk-mq polls */
+		return;
+	if (unlikely(!READ_ONCE(q->home->registered)))
+		iocore_notify_poll(q->home, 1);
+	if (READ_ONCE(q->disk->polled) && !READ_ONCE(q->home->polling))
+		iocore_notify_poll(q->home, 0);
+}
+
 /* Show the host all that was pushed. True: it sleeps and wants a kick. */
 static bool sq_publish(struct iocore_queue *q)
 {
@@ -282,10 +323,7 @@ static bool sq_publish(struct iocore_queue *q)
 	flags = READ_ONCE(q->hdr->flags);
 	if (unlikely(flags & IOCORE_RING_BROKEN))
 		iocore_disk_broken(q->disk, "the host stopped the ring");
-	if (unlikely(!READ_ONCE(q->home->registered)))
-		iocore_notify_poll(q->home, 1);
-	if (READ_ONCE(q->disk->polled) && !READ_ONCE(q->home->polling))
-		iocore_notify_poll(q->home, 0);
+	start_poller(q);
 	if (!(flags & IOCORE_RING_NEED_KICK))
 		return false;
 	WRITE_ONCE(q->kicks, q->kicks + 1);
@@ -349,15 +387,31 @@ static blk_status_t to_blk_status(u16 status)
 	switch (status) {
 	case IOCORE_S_OK:
 		return BLK_STS_OK;
+	case IOCORE_S_INVAL:
+		return BLK_STS_INVAL;
 	case IOCORE_S_NOTSUPP:
 		return BLK_STS_NOTSUPP;
 	case IOCORE_S_NOSPC:
 		return BLK_STS_NOSPC;
 	case IOCORE_S_GONE:
+	case IOCORE_S_OFFLINE:
 		return BLK_STS_OFFLINE;
 	case IOCORE_S_AGAIN:
 		return BLK_STS_AGAIN;
-	default:
+	case IOCORE_S_TIMEOUT:
+		return BLK_STS_TIMEOUT;
+	case IOCORE_S_MEDIUM:
+		return BLK_STS_MEDIUM;
+	case IOCORE_S_READONLY:	/* as other drivers say of write protection */
+	case IOCORE_S_TARGET:
+		return BLK_STS_TARGET;
+	case IOCORE_S_TRANSPORT:
+		return BLK_STS_TRANSPORT;
+	case IOCORE_S_RESERVED:
+		return BLK_STS_RESV_CONFLICT;
+	case IOCORE_S_PROTECTION:
+		return BLK_STS_PROTECTION;
+	default:	/* RANGE and FAULT too, as the block layer checked the request */
 		return BLK_STS_IOERR;
 	}
 }
@@ -456,8 +510,26 @@ int iocore_queue_poll(struct iocore_queue *q)
 
 	if (iob.complete)
 		iob.complete(&iob);
-	if (unlikely(!armed))
+	if (unlikely(!armed && q->home))
 		iocore_notify_poll(q->home, 0);
+	if (unlikely(READ_ONCE(q->hdr->flags) & IOCORE_RING_BROKEN))
+		iocore_disk_broken(q->disk, "the host stopped the ring");
+	return done;
+}
+
+/* The same for blk-mq's polling of a queue that the host never notifies of. */
+int iocore_queue_reap(struct iocore_queue *q, struct io_comp_batch *iob)
+{
+	unsigned long irqflags;
+	int done = 0;
+
+	if (!iocore_queue_ready(q))
+		return 0;
+	spin_lock_irqsave(&q->cq_lock, irqflags);
+	if (likely(!q->cq_stopped))
+		done = cq_drain(q, iob);
+	WRITE_ONCE(q->reaped, q->reaped + done);
+	spin_unlock_irqrestore(&q->cq_lock, irqflags);
 	if (unlikely(READ_ONCE(q->hdr->flags) & IOCORE_RING_BROKEN))
 		iocore_disk_broken(q->disk, "the host stopped the ring");
 	return done;

@@ -92,7 +92,7 @@ static void disk_polling(struct iocore_disk *disk, bool polled)
 		return;
 	WRITE_ONCE(disk->polled, polled);
 	smp_mb();	/* pairs with the one in sq_publish() */
-	for (i = 0; i < disk->nr_queues; i++)
+	for (i = 0; i < disk->nr_queues - disk->nr_poll; i++)
 		iocore_notify_poll(disk->queues[i]->home, 0);
 }
 
@@ -142,6 +142,7 @@ static void scan_slot(u32 nr)
 	} else if (!test_bit(IOCORE_BLK_REMOVING, &disk->flags)) {
 		disk_resize(disk, info.capacity);
 		disk_polling(disk, iocore_limits_polled(info.flags));
+		iocore_cache_changed(disk, info.flags);
 	}
 }
 
@@ -185,6 +186,7 @@ void iocore_slots_remove_work(struct work_struct *work)
 	struct iocore_disk *disk = container_of(work, struct iocore_disk, remove);
 
 	flush_work(&disk->add);
+	cancel_work_sync(&disk->cache);
 	if (test_bit(IOCORE_BLK_ADDED, &disk->flags)) {
 		if (test_bit(IOCORE_BLK_GONE, &disk->flags))
 			blk_mark_disk_dead(disk->gd);

@@ -57,6 +57,37 @@ static ssize_t bad_completions_show(struct device *dev, struct device_attribute 
 }
 static DEVICE_ATTR_RO(bad_completions);
 
+/* Completions that blk-mq's polling found in the queues for polling I/O. */
+static ssize_t reaped_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct iocore_disk *disk = to_disk(dev);
+	u64 sum = 0;
+	u32 i;
+
+	for (i = 0; i < disk->nr_queues; i++)
+		sum += READ_ONCE(disk->queues[i]->reaped);
+	return sysfs_emit(buf, "%llu\n", sum);
+}
+static DEVICE_ATTR_RO(reaped);
+
+static const char * const cache_types[] = { "write back", "write through" };
+
+static ssize_t cache_type_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%s\n", cache_types[READ_ONCE(to_disk(dev)->write_through)]);
+}
+
+static ssize_t cache_type_store(struct device *dev, struct device_attribute *attr,
+				const char *buf, size_t count)
+{
+	int ret = sysfs_match_string(cache_types, buf);
+
+	if (ret >= 0)
+		ret = iocore_cache_set(to_disk(dev), ret);
+	return ret ?: count;
+}
+static DEVICE_ATTR_RW(cache_type);
+
 static const char *queue_notifier(const struct iocore_queue *q)
 {
 	if (iocore_queue_polled(q) || !READ_ONCE(q->home->registered))
@@ -75,7 +106,7 @@ static ssize_t notifier_show(struct device *dev, struct device_attribute *attr, 
 	for_each_possible_cpu(cpu) {
 		for (i = 0; i < disk->nr_queues; i++) {
 			q = disk->queues[i];
-			if (q->home->cpu != cpu)
+			if (!q->home || q->home->cpu != cpu)
 				continue;
 			len += sysfs_emit_at(buf, len, "cpu %d %s\n", cpu, queue_notifier(q));
 			break;
@@ -99,12 +130,24 @@ static struct attribute *iocore_attrs[] = {
 	&dev_attr_notifications.attr,
 	&dev_attr_bad_completions.attr,
 	&dev_attr_notifier.attr,
+	&dev_attr_reaped.attr,
+	&dev_attr_cache_type.attr,
 	NULL
 };
+
+static umode_t iocore_attr_mode(struct kobject *kobj, struct attribute *attr, int n)
+{
+	struct iocore_disk *disk = to_disk(kobj_to_dev(kobj));
+
+	if (attr == &dev_attr_cache_type.attr && !iocore_cache_switchable(disk))
+		return 0444;
+	return attr->mode;
+}
 
 static const struct attribute_group iocore_group = {
 	.name = "iocore",
 	.attrs = iocore_attrs,
+	.is_visible = iocore_attr_mode,
 };
 
 const struct attribute_group *iocore_disk_groups[] = {

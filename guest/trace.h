@@ -37,7 +37,9 @@ TRACE_EVENT(iocore_blk_submit,
 		  __print_symbolic(__entry->op,
 				   { IOCORE_OP_READ, "read" },
 				   { IOCORE_OP_WRITE, "write" },
-				   { IOCORE_OP_FLUSH, "flush" }),
+				   { IOCORE_OP_FLUSH, "flush" },
+				   { IOCORE_OP_DISCARD, "discard" },
+				   { IOCORE_OP_WRITE_ZEROES, "write_zeroes" }),
 		  __entry->sector, __entry->bytes, __entry->segs)
 );
 

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The write cache of a disk: write back, or write through
+ *
+ * The block layer drops flushes of a disk that it was told is write through. So
+ * the host is in write through before the block layer hears of it, and the block
+ * layer is in write back before the host is. @write_through is set before the
+ * host is asked to go there, or asked whether it is: if the disk is replayed at
+ * that moment, iocore_cache_replay() sees it, or the host has answered for an
+ * epoch that is over, and the answer is not used.
+ *
+ * Changing the limits of a queue waits for its I/O, which may wait for a replay.
+ * Hence @cache_lock, which no replay takes.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/blkdev.h>
+#include <linux/mutex.h>
+#include <linux/workqueue.h>
+
+#include "iocore_blk.h"
+
+static int tell_block_layer(struct iocore_disk *disk, bool through)
+{
+	struct queue_limits lim = queue_limits_start_update(disk->gd->queue);
+
+	iocore_limits_cache(disk, through, &lim);
+	return queue_limits_commit_update_frozen(disk->gd->queue, &lim);
+}
+
+static int go_back(struct iocore_disk *disk)
+{
+	int ret = tell_block_layer(disk, false);
+
+	if (!ret)
+		WRITE_ONCE(disk->write_through, false);
+	return ret;
+}
+
+static int go_through(struct iocore_disk *disk)
+{
+	int ret = tell_block_layer(disk, true);
+
+	if (ret)
+		WRITE_ONCE(disk->write_through, false);
+	return ret;
+}
+
+/* Follow what the host says now. */
+static int follow_host(struct iocore_disk *disk)
+{
+	bool through, was = disk->write_through;
+	struct iocore_disk_info info;
+	int ret;
+
+	lockdep_assert_held(&disk->cache_lock);
+	WRITE_ONCE(disk->write_through, true);
+	smp_mb();	/* before the host answers; see above */
+	ret = iocore_hc_disk_get(disk->info.slot, &info);
+	if (!ret && info.epoch != READ_ONCE(disk->info.epoch))
+		ret = -ESTALE;
+	through = !ret && !(info.flags & IOCORE_DISK_FLUSH);
+	if (ret || through == was) {
+		WRITE_ONCE(disk->write_through, was);
+		return ret;
+	}
+	return through ? go_through(disk) : go_back(disk);
+}
+
+static void iocore_cache_work(struct work_struct *work)
+{
+	struct iocore_disk *disk = container_of(work, struct iocore_disk, cache);
+
+	mutex_lock(&disk->cache_lock);
+	follow_host(disk);	/* an error: the disk left, and a scan will come */
+	mutex_unlock(&disk->cache_lock);
+}
+
+void iocore_cache_init(struct iocore_disk *disk)
+{
+	mutex_init(&disk->cache_lock);
+	INIT_WORK(&disk->cache, iocore_cache_work);
+}
+
+/* The scan has read @flags; it can't wait for I/O. */
+void iocore_cache_changed(struct iocore_disk *disk, u32 flags)
+{
+	if (READ_ONCE(disk->write_through) == !(flags & IOCORE_DISK_FLUSH))
+		return;
+	queue_work(iocore_wq, &disk->cache);
+}
+
+static int set_through(struct iocore_disk *disk)
+{
+	int ret;
+
+	if (disk->write_through)
+		return 0;
+	WRITE_ONCE(disk->write_through, true);
+	smp_mb();	/* before the host switches; see above */
+	ret = iocore_hc_cache(disk->info.slot, READ_ONCE(disk->info.epoch), false);
+	if (ret) {
+		WRITE_ONCE(disk->write_through, false);
+		return ret;
+	}
+	return go_through(disk);
+}
+
+/* If the host does not follow, the block layer has to go where the host is. */
+static int set_back(struct iocore_disk *disk)
+{
+	int ret;
+
+	if (!disk->write_through)
+		return 0;
+	ret = go_back(disk);
+	if (ret)
+		return ret;
+	ret = iocore_hc_cache(disk->info.slot, READ_ONCE(disk->info.epoch), true);
+	if (ret)
+		follow_host(disk);
+	return ret;
+}
+
+/* Of a user. */
+int iocore_cache_set(struct iocore_disk *disk, bool through)
+{
+	int ret;
+
+	if (!iocore_cache_switchable(disk))
+		return -EOPNOTSUPP;
+	ret = mutex_lock_interruptible(&disk->cache_lock);
+	if (ret)
+		return ret;
+	ret = through ? set_through(disk) : set_back(disk);
+	mutex_unlock(&disk->cache_lock);
+	return ret;
+}
+
+/*
+ * The disk is back under the epoch of @info, and nothing was submitted yet: a
+ * disk that was write through must be so again. Never waits for I/O.
+ */
+int iocore_cache_replay(struct iocore_disk *disk, const struct iocore_disk_info *info)
+{
+	if (!READ_ONCE(disk->write_through) || !(info->flags & IOCORE_DISK_FLUSH))
+		return 0;
+	return iocore_hc_cache(info->slot, info->epoch, false);
+}
