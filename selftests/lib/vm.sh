@@ -132,6 +132,12 @@ vm_names()
 	ls "$SYS/vms" 2>/dev/null
 }
 
+# Takes down what a collection has put between null_blk and iocore.
+stack_clear()
+{
+	:
+}
+
 # Every binding, disk and core, made by whom it may be.
 host_clear()
 {
@@ -148,6 +154,7 @@ host_clear()
 	for d in "$CFG"/cores/*/; do
 		[ ! -d "$d" ] || rmdir "$d"
 	done
+	stack_clear
 	null_clear
 	rm -f /run/files/*.img
 }
