@@ -69,7 +69,7 @@ static const char *why_not(void)
 		return "the host does not know direct ones";
 	if (boot_cpu_has(X86_FEATURE_PTI))
 		return "page table isolation is on";
-	if (cpu_feature_enabled(X86_FEATURE_FRED))
+	if (cpu_uses_fred())
 		return "events come by FRED, not through an IDT";
 	if (!x2apic_mode)
 		return "the local APIC is not in x2APIC mode";
@@ -119,7 +119,7 @@ static void set_up(struct direct *d)
 	case -ENOENT:	/* the host has left */
 		return;
 	case -EBUSY:
-		queue_delayed_work(system_wq, &retry, IOCORE_DIRECT_RETRY);
+		queue_delayed_work(system_percpu_wq, &retry, IOCORE_DIRECT_RETRY);
 		return;
 	case -EOPNOTSUPP:
 		pr_info_once("notifications are injected: the host can't do direct ones\n");
@@ -182,16 +182,18 @@ static void retry_work(struct work_struct *work)
 {
 	int cpu;
 
-	/* -ENODEV, offline meanwhile: it will be set up when it comes back */
+	/* a CPU that is offline will be set up when it comes back */
+	cpus_read_lock();
 	for_each_online_cpu(cpu)
-		work_on_cpu_safe(cpu, retry_cpu, per_cpu_ptr(&direct_cpu, cpu));
+		work_on_cpu(cpu, retry_cpu, per_cpu_ptr(&direct_cpu, cpu));
+	cpus_read_unlock();
 }
 
 /* Any context. */
 void iocore_direct_retry(void)
 {
 	if (possible)
-		mod_delayed_work(system_wq, &retry, 0);
+		mod_delayed_work(system_percpu_wq, &retry, 0);
 }
 
 /* ---- init and exit ---- */

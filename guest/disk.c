@@ -25,7 +25,7 @@ static blk_status_t iocore_queue_rq(struct blk_mq_hw_ctx *hctx,
 }
 
 /* The list may mix hardware queues; each run of one queue is one tail store. */
-static void iocore_queue_rqs(struct rq_list *rqlist)
+static void queue_list(struct rq_list *rqlist)
 {
 	struct rq_list batch = { };
 	struct rq_list left = { };
@@ -42,6 +42,8 @@ static void iocore_queue_rqs(struct rq_list *rqlist)
 		iocore_queue_submit_list(q, &batch, &left);
 	*rqlist = left;
 }
+
+DEFINE_QUEUE_RQS(iocore_queue_rqs, queue_list)
 
 static void iocore_commit_rqs(struct blk_mq_hw_ctx *hctx)
 {

@@ -28,6 +28,7 @@
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
 
+#include "compat.h"
 #include "hc.h"
 
 #define IOCORE_BLK_DEPTH	256	/* enough for any backend; see limits.c */

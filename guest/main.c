@@ -74,13 +74,17 @@ static int identify(struct iocore_identify *id)
  * Late in shutdown, reboot and kexec: the host drops the queues, so that no
  * I/O lands in memory that the next kernel owns.
  */
-static void iocore_shutdown(void)
+static void iocore_shutdown(void *data)
 {
 	iocore_hc_reset();
 }
 
-static struct syscore_ops iocore_syscore_ops = {
+static const struct syscore_ops iocore_syscore_ops = {
 	.shutdown = iocore_shutdown,
+};
+
+static struct syscore iocore_syscore = {
+	.ops = &iocore_syscore_ops,
 };
 
 static int __init iocore_init(void)
@@ -112,7 +116,7 @@ static int __init iocore_init(void)
 	ret = iocore_notify_init();
 	if (ret)
 		goto err_notify;
-	register_syscore_ops(&iocore_syscore_ops);
+	register_syscore(&iocore_syscore);
 	iocore_slots_start();
 	return 0;
 
@@ -127,7 +131,7 @@ err_wq:
 static void __exit iocore_exit(void)
 {
 	iocore_slots_stop();
-	unregister_syscore_ops(&iocore_syscore_ops);
+	unregister_syscore(&iocore_syscore);
 	iocore_notify_exit();
 	iocore_slots_exit();
 	unregister_blkdev(iocore_major, "iocore");

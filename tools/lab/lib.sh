@@ -23,6 +23,15 @@ need_uid0()
 	[ "$(id -u)" -eq 0 ] || die "the lab needs root (chroot, mount): run it as root"
 }
 
+# The machine's own Debian mirror, not its security one; nothing if it has none.
+own_mirror()
+{
+	# shellcheck disable=SC2016
+	apt-get indextargets --format '$(ORIGIN)|$(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
+		sed -n 's/^Debian|//p' | grep -v security | sort | uniq -c | sort -rn |
+		awk 'NR == 1 { print $2 }'
+}
+
 # Hash of the given files' contents and names; absent files count as absent.
 hash_of()
 {
@@ -74,15 +83,22 @@ kver()
 }
 
 # Run a command in the tool root, the repository at /iocore and the working
-# directory. The shell is replaced at each step, so the process that the caller
+# directory. The shell is replaced at each step, so that the process that the caller
 # started is, in the end, the command itself.
+#
+# ROOT_LAYER names a directory that is laid over the root, read-only, with a /tmp of
+# its own: another kernel of build/kernels, whose Makefiles know absolute paths.
 in_root()
 {
 	# shellcheck disable=SC2016
 	exec_or_run unshare --mount --propagation private sh -ec '
-		root=$1 repo=$2
-		shift 2
+		root=$1 repo=$2 layer=$3
+		shift 3
 		mkdir -p "$root/iocore"
+		if [ -n "$layer" ]; then
+			mount -t overlay -o "lowerdir=$layer:$root" overlay "$root"
+			mount -t tmpfs tmp "$root/tmp"
+		fi
 		mount --rbind "$repo" "$root/iocore"
 		mount -t proc proc "$root/proc" 2>/dev/null ||
 			mount --rbind /proc "$root/proc"
@@ -90,7 +106,7 @@ in_root()
 		exec chroot "$root" /usr/bin/env -i -C /iocore \
 			PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin \
 			HOME=/root LC_ALL=C.UTF-8 TERM="${TERM:-dumb}" "$@"
-	' sh "$ROOT" "$REPO" "$@"
+	' sh "$ROOT" "$REPO" "${ROOT_LAYER:-}" "$@"
 }
 
 exec_or_run()
