@@ -1,0 +1,70 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# A greedy VM fills two deep queues of the IOCore that a modest VM uses one
+# request at a time. What the greedy one gets while the modest one waits is
+# bounded by what was in flight before, not by how much it asks for.
+
+. "$(dirname "$0")/../lib/tap.sh"
+. "$(dirname "$0")/../lib/vm.sh"
+
+DEPTH=128
+READS=400
+
+prepare()
+{
+	host_clear
+	null_up n0
+	null_up n1
+	null_up n2
+	core_up io0
+	iocorectl disk create g0 --path /dev/n0 --core io0
+	iocorectl disk create g1 --path /dev/n1 --core io0
+	iocorectl disk create m0 --path /dev/n2 --core io0
+	vm_up l2
+	vm_up modest MEM=256M
+	expect_eq "device" "$(attach_wait g0)" ioca
+	expect_eq "device" "$(attach_wait g1)" iocb
+	expect_eq "device" "$(attach_wait m0 modest)" ioca
+}
+
+greedy()
+{
+	guest "setsid fio --rw=randread --bs=4k --size=64m --ioengine=libaio --direct=1 --thread \
+		--iodepth=$DEPTH --time_based --runtime=120 --name=a --filename=/dev/ioca \
+		--name=b --filename=/dev/iocb > /dev/null 2>&1 < /dev/null &"
+	wait_for 30 eval "[ \$(disk_stat g1 reads) -gt $((DEPTH * 4)) ]"
+}
+
+greedy_reads()
+{
+	echo $(($(disk_stat g0 reads) + $(disk_stat g1 reads)))
+}
+
+modest_reads()
+{
+	VM=modest fio_guest ioca --rw=randread --bs=4k --size=64m --iodepth=1 \
+		--io_size=$((READS * 4))k > /tmp/modest.log
+}
+
+served()
+{
+	local before after mine
+
+	greedy
+	mine=$(disk_stat m0 reads)
+	before=$(greedy_reads)
+	modest_reads
+	after=$(greedy_reads)
+	mine=$(($(disk_stat m0 reads) - mine))
+	expect_eq "reads of the modest VM" $mine $READS
+	note "$(((after - before) / mine)) reads of the greedy VM for each of the modest one"
+	expect_ge "reads of the greedy VM meanwhile" $((after - before)) $READS
+	expect_le "of them, for each of the modest one" $(((after - before) / mine)) $((2 * DEPTH))
+	guest 'killall fio; while pidof fio > /dev/null; do sleep 0.1; done'
+}
+
+tap_begin
+need_iocore
+tap_setup prepare
+tap_point "a modest VM is served beside a greedy one" served
+tap_end
