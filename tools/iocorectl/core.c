@@ -5,8 +5,6 @@
 
 #include "iocorectl.h"
 
-#define IDLE_US_MAX	1000000
-
 static const char *core_hint(int err)
 {
 	switch (err) {
@@ -17,7 +15,7 @@ static const char *core_hint(int err)
 	}
 }
 
-static const struct object_kind core_kind = {
+const struct object_kind core_kind = {
 	.name	= "core",
 	.dir	= "cores",
 	.in_use	= "disks are served by it (see: iocorectl disk list)",

@@ -17,6 +17,14 @@
 #define DEVICE_PATH	"/dev/iocore"
 
 #define VALUE_LEN	4096
+/* A page of sysfs, and room to see that it was not more. */
+#define PAGE_LEN	8192
+
+/* What a disk's attributes take. */
+#define QUEUES_MAX	64
+#define THREADS_MAX	16
+#define REPLAY_MAX	86400
+#define IDLE_US_MAX	1000000
 
 #define __printf(fmt, args) __attribute((format(printf, fmt, args)))
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
@@ -62,6 +70,9 @@ int parse_name(const char *what, int argc, char **argv, const char **name);
 int parse_only_name(const char *what, int argc, char **argv, const char **name);
 int parse_nothing(int argc, char **argv);
 int parse_notifier(const char *name);
+int parse_common(int argc, char **argv);
+int notifier_number(const char *name);
+bool name_ok(const char *name);
 
 /* output.c */
 enum format {
@@ -82,6 +93,7 @@ struct column {
 };
 
 int fail(int code, const char *fmt, ...) __printf(2, 3);
+const char *last_failure(void);
 struct json_object *output_new(void);
 void output_table(struct json_object *rows, const struct column *columns);
 void output_json(struct json_object *root);
@@ -118,6 +130,13 @@ struct object_kind {
 };
 
 int object_need_host(void);
+int object_dir(const struct object_kind *kind, const char *name,
+	       char dir[PATH_MAX]);
+int object_make(const struct object_kind *kind, const char *name,
+		const struct attr_value *values);
+int object_remove(const struct object_kind *kind, const char *name);
+int object_set_values(const struct object_kind *kind, const char *dir,
+		      const char *name, const struct attr_value *values);
 int object_create(const struct object_kind *kind, const char *name,
 		  const struct attr_value *values);
 int object_set(const struct object_kind *kind, const char *name,
@@ -136,7 +155,22 @@ extern const struct column vcpu_columns[];
 void vcpu_fill(struct json_object *vm, const char *dir);
 struct json_object *vcpu_flatten(struct json_object *vms);
 
-/* core.c, disk.c, vm.c, stat.c, check.c */
+/* vmfd.c: the device, and descriptors of VMs */
+int device_open(unsigned int *version);
+int device_get(int *fd);
+int vm_take(long pid, int *vm_fd);
+
+/* attach.c */
+extern const struct command queue_commands[];
+
+int attach_disk(const char *disk, long pid, long *slot, int notifier);
+int detach_disk(const char *disk, long pid, bool keep);
+int attach_run(int argc, char **argv);
+int detach_run(int argc, char **argv);
+
+/* core.c, disk.c, vm.c */
+extern const struct object_kind core_kind;
+extern const struct object_kind disk_kind;
 extern const struct command core_commands[];
 extern const struct command disk_commands[];
 extern const struct command vm_commands[];
@@ -144,15 +178,69 @@ extern const struct column core_columns[];
 extern const struct column disk_columns[];
 extern const struct column vm_columns[];
 
+int disk_rescan(int argc, char **argv);
+bool serial_ok(const char *serial);
+bool core_list_ok(const char *list);
 struct json_object *core_rows(void);
 struct json_object *disk_rows(void);
 struct json_object *vm_rows(void);
 
-int device_open(unsigned int *version);
-int vm_attach(int argc, char **argv);
-int vm_detach(int argc, char **argv);
+const char *direct_hint(int err);
+int vm_privileges(long pid, unsigned int flags);
 int vm_allow(int argc, char **argv);
 int vm_deny(int argc, char **argv);
+
+/* schema.c: the saved state's form */
+#define STATE_VERSION	1
+#define STATE_FILE	"/etc/iocore/config.json"
+
+enum attr_type { ATTR_NUMBER, ATTR_BOOL, ATTR_TEXT };
+
+struct attr_schema {
+	const char *name;
+	enum attr_type type;
+	long long max;			/* of a number; the least is @min */
+	long long min;
+	bool (*ok)(const char *text);	/* of a text */
+};
+
+struct object_schema {
+	const struct object_kind *kind;
+	const char *key;
+	const struct attr_schema *attrs;	/* as they are to be set */
+};
+
+extern const struct object_schema core_schema;
+extern const struct object_schema disk_schema;
+
+int state_check(struct json_object *state, const char *from);
+
+/* report.c: what a command of many steps did, and what it could not do */
+struct report {
+	struct json_object *root;
+	struct json_object *done;
+	struct json_object *skipped;
+	struct json_object *failed;
+};
+
+void report_begin(struct report *report, const char *what);
+void report_done(struct report *report, const char *fmt, ...) __printf(2, 3);
+void report_skipped(struct report *report, const char *fmt, ...)
+	__printf(2, 3);
+void report_failed(struct report *report, const char *fmt, ...) __printf(2, 3);
+int report_end(struct report *report);
+
+/* process.c: what tells a process from a later one with its pid */
+int process_start(long pid, unsigned long long *ticks);
+int boot_id(char *id, size_t size);
+
+/* jsonfile.c */
+int json_read(const char *name, struct json_object **root);
+
+/* save.c, restore.c, clear.c, stat.c, top.c, check.c */
+int save_run(int argc, char **argv);
+int restore_run(int argc, char **argv);
+int clear_run(int argc, char **argv);
 int stat_run(int argc, char **argv);
 int check_run(int argc, char **argv);
 

@@ -23,21 +23,32 @@ static const struct command commands[] = {
 	{ "disk", NULL, "disks: block devices and files to attach", NULL,
 	  disk_commands },
 	{ "vm", NULL, "VMs that have disks", NULL, vm_commands },
+	{ "queue", NULL, "queues: a guest's ways to a disk", NULL,
+	  queue_commands },
 	{ "attach", "--vm PID DISK [--slot N] [--notifier auto|inject|direct|none]",
-	  "attach a disk to the running VM of a process", vm_attach, NULL },
-	{ "detach", "[--vm PID] DISK", "detach a disk", vm_detach, NULL },
+	  "attach a disk to the running VM of a process", attach_run, NULL },
+	{ "detach", "[--vm PID] [--keep] DISK",
+	  "detach a disk; with --keep the guest waits for it to come back",
+	  detach_run, NULL },
 	{ "allow", "--vm PID direct",
 	  "let a VM take its notifications without an exit", vm_allow, NULL },
 	{ "deny", "--vm PID direct", "take that away, at once", vm_deny, NULL },
 	{ "stat", "[-i SECONDS [-n COUNT]] [NAME...]",
 	  "show counters, or with -i what they grow a second", stat_run, NULL },
+	{ "save", "[FILE]", "write cores, disks and attachments as JSON",
+	  save_run, NULL },
+	{ "restore", "[FILE]", "make what is missing of what was saved",
+	  restore_run, NULL },
+	{ "clear", "[--keep]",
+	  "detach and delete everything; with --keep the guests wait",
+	  clear_run, NULL },
 	{ "check", "", "tell whether this host is ready", check_run, NULL },
 	{ NULL, NULL, NULL, NULL, NULL }
 };
 
 static void print_command(const char *object, const struct command *command)
 {
-	char line[128];
+	char line[256];
 
 	snprintf(line, sizeof(line), "%s%s%s%s%s", object ? object : "",
 		 object ? " " : "", command->name,
@@ -154,7 +165,7 @@ int parse_number(const char *what, const char *text, long min, long max,
  * A name is a directory in configfs and sysfs: letters, digits and "._-", not
  * a dot in front, and short enough for struct iocore_attach.
  */
-static bool name_ok(const char *name)
+bool name_ok(const char *name)
 {
 	size_t i, len = strlen(name);
 
@@ -181,8 +192,8 @@ int parse_name(const char *what, int argc, char **argv, const char **name)
 	return EXIT_OK;
 }
 
-/* What the host's iocore_notifier_parse() takes. */
-int parse_notifier(const char *name)
+/* What the host's iocore_notifier_parse() takes, or -1. */
+int notifier_number(const char *name)
 {
 	static const char * const names[] = {
 		[IOCORE_NOTIFIER_AUTO]		= "auto",
@@ -195,13 +206,21 @@ int parse_notifier(const char *name)
 	for (i = IOCORE_NOTIFIER_AUTO; i < ARRAY_SIZE(names); i++)
 		if (!strcmp(names[i], name))
 			return (int)i;
-	usage_error("--notifier takes auto, inject, direct or none, not '%s'",
-		    name);
 	return -1;
 }
 
+int parse_notifier(const char *name)
+{
+	int notifier = notifier_number(name);
+
+	if (notifier < 0)
+		usage_error("--notifier takes auto, inject, direct or none, not '%s'",
+			    name);
+	return notifier;
+}
+
 /* No option of its own. */
-static int parse_common(int argc, char **argv)
+int parse_common(int argc, char **argv)
 {
 	static const struct option options[] = {
 		LONG_HELP, LONG_OUTPUT, LONG_VERSION, LONG_SYSROOT, LONG_END

@@ -22,7 +22,16 @@ int object_need_host(void)
 		    CONFIG_DIR);
 }
 
-static int set_values(const struct object_kind *kind, const char *dir,
+static bool attr_there(const char *dir, const char *name)
+{
+	char path[PATH_MAX];
+
+	return snprintf(path, sizeof(path), "%s/%s", dir, name) < PATH_MAX &&
+	       !access(path, F_OK);
+}
+
+/* Set values in order, up to the first that is refused. */
+int object_set_values(const struct object_kind *kind, const char *dir,
 		      const char *name, const struct attr_value *values)
 {
 	const char *hint = NULL;
@@ -34,12 +43,23 @@ static int set_values(const struct object_kind *kind, const char *dir,
 		err = attr_write(dir, values->name, values->value);
 		if (!err)
 			continue;
+		if (err == -ENOENT && !attr_there(dir, values->name))
+			return fail(EXIT_FAILED, "%s %s: this iocore module does not know '%s'",
+				    kind->name, name, values->name);
 		if (kind->hint)
 			hint = kind->hint(-err);
 		return fail(EXIT_FAILED, "%s %s: cannot set %s to '%s': %s%s%s",
 			    kind->name, name, values->name, values->value,
 			    strerror(-err), hint ? ": " : "", hint ? hint : "");
 	}
+	return EXIT_OK;
+}
+
+int object_dir(const struct object_kind *kind, const char *name,
+	       char dir[PATH_MAX])
+{
+	if (tree_path(dir, "%s/%s/%s", CONFIG_DIR, kind->dir, name))
+		return fail(EXIT_FAILED, "%s: path too long", name);
 	return EXIT_OK;
 }
 
@@ -55,7 +75,7 @@ static int create_locked(const struct object_kind *kind, const char *name,
 		return fail(EXIT_FAILED, "cannot make %s %s: %s", kind->name,
 			    name, strerror(errno));
 	}
-	code = set_values(kind, dir, name, values);
+	code = object_set_values(kind, dir, name, values);
 	if (code && rmdir(dir))
 		fail(code, "cannot remove the unfinished %s %s: %s",
 		     kind->name, name, strerror(errno));
@@ -67,8 +87,8 @@ static int create_locked(const struct object_kind *kind, const char *name,
  * nothing: a value that is refused takes the object away again, and a signal
  * that asks us to end waits until that is decided.
  */
-int object_create(const struct object_kind *kind, const char *name,
-		  const struct attr_value *values)
+int object_make(const struct object_kind *kind, const char *name,
+		const struct attr_value *values)
 {
 	char dir[PATH_MAX];
 	sigset_t set, old;
@@ -77,8 +97,9 @@ int object_create(const struct object_kind *kind, const char *name,
 	code = object_need_host();
 	if (code)
 		return code;
-	if (tree_path(dir, "%s/%s/%s", CONFIG_DIR, kind->dir, name))
-		return fail(EXIT_FAILED, "%s: path too long", name);
+	code = object_dir(kind, name, dir);
+	if (code)
+		return code;
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGHUP);
@@ -87,6 +108,14 @@ int object_create(const struct object_kind *kind, const char *name,
 	sigprocmask(SIG_BLOCK, &set, &old);
 	code = create_locked(kind, name, dir, values);
 	sigprocmask(SIG_SETMASK, &old, NULL);
+	return code;
+}
+
+int object_create(const struct object_kind *kind, const char *name,
+		  const struct attr_value *values)
+{
+	int code = object_make(kind, name, values);
+
 	return code ? code : output_done("created", kind->name, name);
 }
 
@@ -100,11 +129,12 @@ int object_set(const struct object_kind *kind, const char *name,
 	code = object_need_host();
 	if (code)
 		return code;
-	if (tree_path(dir, "%s/%s/%s", CONFIG_DIR, kind->dir, name))
-		return fail(EXIT_FAILED, "%s: path too long", name);
+	code = object_dir(kind, name, dir);
+	if (code)
+		return code;
 	if (access(dir, F_OK))
 		return fail(EXIT_FAILED, "no %s is called %s", kind->name, name);
-	code = set_values(kind, dir, name, values);
+	code = object_set_values(kind, dir, name, values);
 	return code ? code : output_done("set", kind->name, name);
 }
 
@@ -112,7 +142,7 @@ int object_set(const struct object_kind *kind, const char *name,
  * Disabling tells an object in use from one that can't be deleted for another
  * reason; both end in the same error of rmdir.
  */
-int object_delete(const struct object_kind *kind, const char *name)
+int object_remove(const struct object_kind *kind, const char *name)
 {
 	char dir[PATH_MAX];
 	int code, err;
@@ -120,8 +150,9 @@ int object_delete(const struct object_kind *kind, const char *name)
 	code = object_need_host();
 	if (code)
 		return code;
-	if (tree_path(dir, "%s/%s/%s", CONFIG_DIR, kind->dir, name))
-		return fail(EXIT_FAILED, "%s: path too long", name);
+	code = object_dir(kind, name, dir);
+	if (code)
+		return code;
 	if (access(dir, F_OK))
 		return fail(EXIT_FAILED, "no %s is called %s", kind->name, name);
 
@@ -135,7 +166,14 @@ int object_delete(const struct object_kind *kind, const char *name)
 	if (rmdir(dir))
 		return fail(EXIT_FAILED, "cannot delete %s %s: %s", kind->name,
 			    name, strerror(errno));
-	return output_done("deleted", kind->name, name);
+	return EXIT_OK;
+}
+
+int object_delete(const struct object_kind *kind, const char *name)
+{
+	int code = object_remove(kind, name);
+
+	return code ? code : output_done("deleted", kind->name, name);
 }
 
 struct json_object *object_rows(const struct object_kind *kind,

@@ -34,6 +34,12 @@ int fail(int code, const char *fmt, ...)
 	return code;
 }
 
+/* What the latest fail() said, for who goes on after it. */
+const char *last_failure(void)
+{
+	return last_error;
+}
+
 struct json_object *output_new(void)
 {
 	struct json_object *root = json_object_new_object();

@@ -10,9 +10,6 @@
 
 #include "iocorectl.h"
 
-/* A page of sysfs, and room to see that it was not more. */
-#define PAGE_LEN	8192
-
 /* Cut the next key=value off the line: false at its end. */
 static bool next_pair(char **line, char **key, char **value)
 {
