@@ -87,7 +87,7 @@ void iocore_cache_changed(struct iocore_disk *disk, u32 flags)
 {
 	if (READ_ONCE(disk->write_through) == !(flags & IOCORE_DISK_FLUSH))
 		return;
-	queue_work(iocore_wq, &disk->cache);
+	queue_work(iocore_disk_wq, &disk->cache);
 }
 
 static int set_through(struct iocore_disk *disk)

@@ -196,6 +196,18 @@ void iocore_direct_retry(void)
 		mod_delayed_work(system_percpu_wq, &retry, 0);
 }
 
+/* Another host listens now, which covers nothing yet. */
+void iocore_direct_renew(void)
+{
+	int cpu;
+
+	mutex_lock(&direct_lock);
+	for_each_possible_cpu(cpu)
+		per_cpu(direct_cpu, cpu).given = false;
+	mutex_unlock(&direct_lock);
+	iocore_direct_retry();
+}
+
 /* ---- init and exit ---- */
 
 void iocore_direct_init(void)

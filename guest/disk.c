@@ -153,7 +153,8 @@ static int destroy_queues(struct iocore_disk *disk)
 	return first;
 }
 
-static void forget_queues(struct iocore_disk *disk)
+/* The slot is empty, or has another disk: the host has promised. */
+void iocore_disk_forget(struct iocore_disk *disk)
 {
 	u32 i;
 
@@ -163,28 +164,28 @@ static void forget_queues(struct iocore_disk *disk)
 
 /*
  * Steps 1 to 3 of the head of iocore_blk.h; serialised by the caller. An error
- * leaves requests in flight, as the host may still use their memory. Once it
- * has said that the slot is gone, it does not.
+ * leaves requests in flight, as the host may still use their memory. It does not
+ * where iocore_disk_forget() came before.
  */
 int iocore_disk_stop(struct iocore_disk *disk)
 {
-	int ret = 0;
+	int ret;
 	u32 i;
 
 	if (test_bit(IOCORE_BLK_STOPPED, &disk->flags))
 		return 0;
 	set_bit(IOCORE_BLK_CLOSED, &disk->flags);
 	blk_mq_quiesce_queue(disk->gd->queue);
-	if (test_bit(IOCORE_BLK_GONE, &disk->flags))
-		forget_queues(disk);
-	else
-		ret = destroy_queues(disk);
+	ret = destroy_queues(disk);
 	if (!ret) {
 		for (i = 0; i < disk->nr_queues; i++)
 			iocore_queue_cancel(disk->queues[i]);
 		set_bit(IOCORE_BLK_STOPPED, &disk->flags);
 	}
 	blk_mq_unquiesce_queue(disk->gd->queue);
+	if (test_and_clear_bit(IOCORE_BLK_HELD, &disk->flags))
+		blk_mq_unquiesce_queue(disk->gd->queue);
+	blk_mq_kick_requeue_list(disk->gd->queue);
 	return ret;
 }
 
@@ -257,17 +258,22 @@ static void free_queues(struct iocore_disk *disk)
 	kfree(disk->queues);
 }
 
-static int bind_queues(struct iocore_disk *disk)
+/* Those that are not bound yet, under the disk's epoch. */
+int iocore_disk_bind(struct iocore_disk *disk)
 {
 	const unsigned int *map = disk->tag_set.map[HCTX_TYPE_DEFAULT].mq_map;
 	u32 i, notified = disk->nr_queues - disk->nr_poll;
 	int ret = 0;
 
 	for (i = 0; i < disk->nr_queues && !ret; i++) {
-		if (i < notified)
+		if (disk->queues[i]->created)
+			continue;
+		if (i < notified) {
+			iocore_notify_unbind(disk->queues[i]);
 			ret = iocore_notify_bind(disk->queues[i], map);
-		else
+		} else {
 			ret = iocore_queue_create(disk->queues[i], 0);
+		}
 	}
 	return ret;
 }
@@ -300,7 +306,8 @@ static bool slot_changed(const struct iocore_disk *disk)
 	struct iocore_disk_info info;
 	int ret = iocore_hc_disk_get(disk->info.slot, &info);
 
-	return ret == -ENOENT || (!ret && info.epoch != disk->info.epoch);
+	return ret == -ENOENT || ret == -EAGAIN || iocore_hc_lost(ret) ||
+	       (!ret && info.epoch != disk->info.epoch);
 }
 
 /* Not all queues could be made, most likely because of a detach under way. */
@@ -312,7 +319,7 @@ static void unmake_queues(struct iocore_disk *disk)
 		if (!destroy_queues(disk))
 			return;
 		if (slot_changed(disk)) {
-			forget_queues(disk);
+			iocore_disk_forget(disk);
 			return;
 		}
 		msleep(IOCORE_BLK_TRY_MS);
@@ -336,7 +343,7 @@ static int build(struct iocore_disk *disk, u32 max_depth)
 	ret = alloc_gendisk(disk);
 	if (ret)
 		goto err_tags;
-	ret = bind_queues(disk);
+	ret = iocore_disk_bind(disk);
 	if (ret)
 		goto err_gendisk;
 	return 0;
@@ -360,6 +367,7 @@ struct iocore_disk *iocore_disk_create(const struct iocore_disk_info *info, u32 
 		return ERR_PTR(-ENOMEM);
 	disk->info = *info;
 	iocore_cache_init(disk);
+	disk->info.replay_timeout = iocore_replay_timeout(info);
 	INIT_WORK(&disk->add, iocore_disk_add_work);
 	INIT_WORK(&disk->remove, iocore_slots_remove_work);
 	ret = build(disk, max_depth);

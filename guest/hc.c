@@ -25,9 +25,9 @@ static int hc(enum iocore_hc op, u64 a1, u64 a2)
 	return ret;
 }
 
-static int hc_struct(enum iocore_hc op, void *arg, size_t size)
+static int hc_struct(enum iocore_hc op, void *arg, size_t size, gfp_t gfp)
 {
-	void *buf = kzalloc(roundup_pow_of_two(size), GFP_KERNEL);
+	void *buf = kzalloc(roundup_pow_of_two(size), gfp);
 	int ret;
 
 	if (!buf)
@@ -39,31 +39,24 @@ static int hc_struct(enum iocore_hc op, void *arg, size_t size)
 	return ret;
 }
 
-/* The host has unloaded iocore since: it keeps nothing and all slots are empty. */
-static bool host_left(int ret)
-{
-	return ret == -KVM_ENOSYS;
-}
-
 int iocore_hc_identify(struct iocore_identify *id)
 {
-	return hc_struct(IOCORE_HC_IDENTIFY, id, sizeof(*id));
+	return hc_struct(IOCORE_HC_IDENTIFY, id, sizeof(*id), GFP_KERNEL);
 }
 
 int iocore_hc_reset(void)
 {
 	int ret = hc(IOCORE_HC_RESET, 0, 0);
 
-	return host_left(ret) ? 0 : ret;
+	return iocore_hc_lost(ret) ? 0 : ret;
 }
 
-/* Acts on the calling vCPU: the caller is bound to its CPU. */
+/* Acts on the calling vCPU; any context. */
 int iocore_hc_vcpu_notify(u64 gpa, u32 vector)
 {
 	struct iocore_vcpu_notify arg = { .gpa = gpa, .vector = vector };
-	int ret = hc_struct(IOCORE_HC_VCPU_NOTIFY, &arg, sizeof(arg));
 
-	return host_left(ret) ? -ENOENT : ret;
+	return hc_struct(IOCORE_HC_VCPU_NOTIFY, &arg, sizeof(arg), GFP_ATOMIC);
 }
 
 /*
@@ -73,9 +66,9 @@ int iocore_hc_vcpu_notify(u64 gpa, u32 vector)
 int iocore_hc_direct(u64 gpa, u64 gva)
 {
 	struct iocore_direct arg = { .gpa = gpa, .gva = gva };
-	int ret = hc_struct(IOCORE_HC_DIRECT, &arg, sizeof(arg));
+	int ret = hc_struct(IOCORE_HC_DIRECT, &arg, sizeof(arg), GFP_KERNEL);
 
-	if (host_left(ret))
+	if (iocore_hc_lost(ret))
 		ret = -ENOENT;
 	return ret == -ENOENT && !gpa ? 0 : ret;
 }
@@ -86,14 +79,14 @@ int iocore_hc_disk_get(u32 slot, struct iocore_disk_info *info)
 
 	memset(info, 0, sizeof(*info));
 	info->slot = slot;
-	ret = hc_struct(IOCORE_HC_DISK_GET, info, sizeof(*info));
+	ret = hc_struct(IOCORE_HC_DISK_GET, info, sizeof(*info), GFP_KERNEL);
 	if (ret == -EINVAL) {
 		/* a host that knows the first version alone; the rest stays zero */
 		memset(info, 0, sizeof(*info));
 		info->slot = slot;
-		ret = hc_struct(IOCORE_HC_DISK_GET, info, IOCORE_DISK_INFO_SIZE_0);
+		ret = hc_struct(IOCORE_HC_DISK_GET, info, IOCORE_DISK_INFO_SIZE_0, GFP_KERNEL);
 	}
-	return host_left(ret) ? -ENOENT : ret;
+	return ret;
 }
 
 int iocore_hc_cache(u32 slot, u64 epoch, bool write_back)
@@ -103,16 +96,16 @@ int iocore_hc_cache(u32 slot, u64 epoch, bool write_back)
 		.flags = write_back ? IOCORE_DISK_FLUSH : 0,
 		.epoch = epoch,
 	};
-	int ret = hc_struct(IOCORE_HC_CACHE, &arg, sizeof(arg));
+	int ret = hc_struct(IOCORE_HC_CACHE, &arg, sizeof(arg), GFP_KERNEL);
 
-	return host_left(ret) ? -ENOENT : ret;
+	return iocore_hc_lost(ret) ? -ENOENT : ret;
 }
 
 int iocore_hc_queue_create(const struct iocore_queue_create *create)
 {
 	struct iocore_queue_create arg = *create;
 
-	return hc_struct(IOCORE_HC_QUEUE_CREATE, &arg, sizeof(arg));
+	return hc_struct(IOCORE_HC_QUEUE_CREATE, &arg, sizeof(arg), GFP_KERNEL);
 }
 
 int iocore_hc_queue_destroy(u32 slot, u32 queue)
@@ -120,8 +113,7 @@ int iocore_hc_queue_destroy(u32 slot, u32 queue)
 	return hc(IOCORE_HC_QUEUE_DESTROY, slot, queue);
 }
 
-/* Nothing to do about an error: a slot that is gone is found by its event. */
-void iocore_hc_kick(u32 slot, u32 queue)
+int iocore_hc_kick(u32 slot, u32 queue)
 {
-	hc(IOCORE_HC_KICK, slot, queue);
+	return hc(IOCORE_HC_KICK, slot, queue);
 }

@@ -17,6 +17,11 @@
  *
  * When the driver is unloaded, 4 comes first: I/O still works while the disk
  * is deleted.
+ *
+ * A disk that may come back (replay.c) is held first, instead of 1 to 3: blk-mq
+ * is quiesced, the host has said that it is done with the slot's memory, and
+ * what is in flight after a last look is requeued. It comes back when all its
+ * queues exist under the new epoch, or goes from 1 on when it is given up.
  */
 #ifndef _IOCORE_BLK_H
 #define _IOCORE_BLK_H
@@ -47,6 +52,7 @@ struct iocore_disk;
  * @words:	words of the pending bitmap in use; only grows
  * @cpu:	the vCPU's number in this kernel
  * @virq:	its interrupt, 0 if none
+ * @online:	the CPU is up; protected by notify_lock, as @virq is
  * @registered:	the host notifies this vCPU; else its queues are polled
  * @polling:	@poll looks at the queues of polled disks again and again
  * @poll:	looks at all queues of this vCPU
@@ -58,6 +64,7 @@ struct iocore_notify {
 	unsigned int words;
 	unsigned int cpu;
 	unsigned int virq;
+	bool online;
 	bool registered;
 	bool polling;
 	struct delayed_work poll;
@@ -90,6 +97,7 @@ struct iocore_notify {
  * @notifications: counter
  * @reaped:	completions that blk-mq's polling found; counter
  * @bad:	completions refused
+ * @replayed:	requests that the host did not end, to be submitted again
  * @cq_stopped:	the host's indices made no sense
  */
 struct iocore_queue {
@@ -119,6 +127,7 @@ struct iocore_queue {
 	u64 notifications;
 	u64 reaped;
 	u64 bad;
+	u64 replayed;
 	bool cq_stopped;
 };
 
@@ -129,6 +138,8 @@ enum iocore_disk_flag {
 	IOCORE_BLK_REMOVING,	/* its remove work is under way */
 	IOCORE_BLK_CLOSED,	/* requests are refused */
 	IOCORE_BLK_STOPPED,	/* no request is in flight, nor will be */
+	IOCORE_BLK_HELD,	/* waits to come back; blk-mq is quiesced */
+	IOCORE_BLK_ORPHAN,	/* held, by a host that does not know the disk */
 };
 
 /**
@@ -146,6 +157,7 @@ enum iocore_disk_flag {
  *		is no volatile cache; see cache.c
  * @cache_lock:	serialises changes of that
  * @cache:	follows the host's word about the cache; waits for I/O
+ * @left:	when it left, in jiffies, if it is held
  * @add:	makes the disk visible; may wait for I/O
  * @remove:	deletes and frees it; may wait for users
  * @serial:	printable, terminated
@@ -163,6 +175,7 @@ struct iocore_disk {
 	bool write_through;
 	struct mutex cache_lock;	/* see above */
 	struct work_struct cache;
+	unsigned long left;
 	struct work_struct add;
 	struct work_struct remove;
 	char serial[IOCORE_SERIAL_LEN + 1];
@@ -174,13 +187,17 @@ struct iocore_req {
 };
 
 /* main.c */
-extern struct workqueue_struct *iocore_wq;
+extern struct workqueue_struct *iocore_wq;	/* nothing there waits for I/O */
+extern struct workqueue_struct *iocore_disk_wq;
 extern int iocore_major;
 extern u64 iocore_features;
+
+int iocore_identify(struct iocore_identify *id, const char **why);
 
 /* notify.c */
 int iocore_notify_init(void);
 void iocore_notify_exit(void);
+int iocore_notify_renew(void);
 int iocore_notify_bind(struct iocore_queue *q, const unsigned int *map);
 void iocore_notify_unbind(struct iocore_queue *q);
 void iocore_notify_poll(struct iocore_notify *n, unsigned long delay);
@@ -191,6 +208,7 @@ void iocore_direct_exit(bool reset);
 void iocore_direct_online(unsigned int cpu);
 void iocore_direct_offline(unsigned int cpu);
 void iocore_direct_retry(void);
+void iocore_direct_renew(void);
 bool iocore_direct_active(unsigned int cpu);
 
 /* queue.c */
@@ -209,6 +227,8 @@ void iocore_queue_notified(struct iocore_queue *q);
 bool iocore_queue_ready(const struct iocore_queue *q);
 bool iocore_queue_busy(struct iocore_queue *q);
 void iocore_queue_cancel(struct iocore_queue *q);
+void iocore_queue_requeue(struct iocore_queue *q);
+void iocore_queue_restart(struct iocore_queue *q);
 
 /* limits.c */
 int iocore_limits_check(struct iocore_disk *disk, u32 max_depth);
@@ -225,13 +245,27 @@ int iocore_cache_replay(struct iocore_disk *disk, const struct iocore_disk_info 
 /* disk.c */
 struct iocore_disk *iocore_disk_create(const struct iocore_disk_info *info, u32 max_depth);
 void iocore_disk_free(struct iocore_disk *disk);
+void iocore_disk_forget(struct iocore_disk *disk);
 int iocore_disk_stop(struct iocore_disk *disk);
+int iocore_disk_bind(struct iocore_disk *disk);
 void iocore_disk_broken(struct iocore_disk *disk, const char *why);
 void iocore_disk_end_request(struct request *rq);
 
 static inline bool iocore_disk_closed(const struct iocore_disk *disk)
 {
 	return test_bit(IOCORE_BLK_CLOSED, &disk->flags);
+}
+
+/* May the disk come back? */
+static inline bool iocore_disk_replayed(const struct iocore_disk *disk)
+{
+	return disk->info.replay_timeout && !iocore_disk_closed(disk) &&
+	       !test_bit(IOCORE_BLK_BROKEN, &disk->flags);
+}
+
+static inline bool iocore_disk_held(const struct iocore_disk *disk)
+{
+	return test_bit(IOCORE_BLK_HELD, &disk->flags);
 }
 
 /* Does nobody but us look at @q? A broken ring is not worth a look. */
@@ -253,6 +287,14 @@ void iocore_slots_stop(void);
 void iocore_slots_exit(void);
 void iocore_slots_kick(void);
 void iocore_slots_remove_work(struct work_struct *work);
+
+/* replay.c */
+void iocore_replay_hold(struct iocore_disk *disk);
+u32 iocore_replay_timeout(const struct iocore_disk_info *info);
+bool iocore_replay_expired(const struct iocore_disk *disk);
+const char *iocore_replay_differs(const struct iocore_disk *disk,
+				  const struct iocore_disk_info *info, u32 max_depth);
+int iocore_replay_return(struct iocore_disk *disk, const struct iocore_disk_info *info);
 
 /* stats.c */
 extern const struct attribute_group *iocore_disk_groups[];

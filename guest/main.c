@@ -16,58 +16,61 @@
 
 #define IOCORE_BLK_VERSION	"0.1"
 #define IOCORE_BLK_FEATURES	(IOCORE_F_DIRECT | IOCORE_F_POLL | IOCORE_F_QUEUE_POLL | \
-				 IOCORE_F_CACHE)
+				 IOCORE_F_CACHE | IOCORE_F_REPLAY)
 
 struct workqueue_struct *iocore_wq;
+struct workqueue_struct *iocore_disk_wq;
 int iocore_major;
 u64 iocore_features;
 
-static int decline(const char *why)
+static const char *refusal(int ret)
 {
-	pr_info("not loaded: %s\n", why);
-	return -ENODEV;
+	switch (ret) {
+	case -KVM_ENOSYS:
+		return "the host has no iocore";
+	case -EOPNOTSUPP:
+		return "the host can't serve this VM";
+	case -EINVAL:
+		return "the host no longer speaks this driver's ring version";
+	case -EPERM:
+		return "the host refuses this VM";
+	default:
+		return "no usable answer from the host";
+	}
 }
 
-static int decline_version(u32 version)
-{
-	pr_info("not loaded: the host speaks ring version %u, this driver version %u\n",
-		version, IOCORE_RING_VERSION);
-	return -ENODEV;
-}
-
-static int identify(struct iocore_identify *id)
+/* Negotiate. If the host won't do, @why says so. */
+int iocore_identify(struct iocore_identify *id, const char **why)
 {
 	int ret;
-
-	if (!kvm_para_available())
-		return decline("this is not a KVM guest");
-	if (cc_platform_has(CC_ATTR_GUEST_MEM_ENCRYPT))
-		return decline("this guest's memory is encrypted, the host can't do its I/O");
 
 	*id = (struct iocore_identify){
 		.version = IOCORE_RING_VERSION,
 		.features = IOCORE_BLK_FEATURES,
 	};
 	ret = iocore_hc_identify(id);
-	if (ret == -KVM_ENOSYS)
-		return decline("the host has no iocore");
-	if (ret == -EOPNOTSUPP)
-		return decline("the host can't serve this VM");
-	if (ret == -EINVAL)
-		return decline("the host no longer speaks this driver's ring version");
-	if (ret == -EPERM)
-		return decline("the host refuses this VM");
-	if (ret) {
-		pr_info("not loaded: no usable answer from the host (%d)\n", ret);
-		return -ENODEV;
-	}
-	if (id->version != IOCORE_RING_VERSION)
-		return decline_version(id->version);
-	if (id->features & ~IOCORE_BLK_FEATURES)
-		return decline("the host insists on features that were not offered");
-	if (id->max_depth < IOCORE_MIN_DEPTH)
-		return decline("the host's queues are too short");
-	return 0;
+	*why = NULL;
+	if (ret)
+		*why = refusal(ret);
+	else if (id->version != IOCORE_RING_VERSION)
+		*why = "the host speaks another ring version";
+	else if (id->features & ~IOCORE_BLK_FEATURES)
+		*why = "the host insists on features that were not offered";
+	else if (id->max_depth < IOCORE_MIN_DEPTH)
+		*why = "the host's queues are too short";
+	return *why ? ret ?: -EPROTO : 0;
+}
+
+static const char *find_host(struct iocore_identify *id)
+{
+	const char *why;
+
+	if (!kvm_para_available())
+		return "this is not a KVM guest";
+	if (cc_platform_has(CC_ATTR_GUEST_MEM_ENCRYPT))
+		return "this guest's memory is encrypted, the host can't do its I/O";
+	iocore_identify(id, &why);
+	return why;
 }
 
 /*
@@ -90,11 +93,13 @@ static struct syscore iocore_syscore = {
 static int __init iocore_init(void)
 {
 	struct iocore_identify id;
+	const char *why = find_host(&id);
 	int ret;
 
-	ret = identify(&id);
-	if (ret)
-		return ret;
+	if (why) {
+		pr_info("not loaded: %s\n", why);
+		return -ENODEV;
+	}
 	/* what a kernel before us left, if it crashed */
 	ret = iocore_hc_reset();
 	if (ret) {
@@ -105,12 +110,16 @@ static int __init iocore_init(void)
 	iocore_wq = alloc_workqueue("iocore", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
 	if (!iocore_wq)
 		return -ENOMEM;
+	iocore_disk_wq = alloc_workqueue("iocore_disk", WQ_UNBOUND, 0);
+	if (!iocore_disk_wq) {
+		ret = -ENOMEM;
+		goto err_wq;
+	}
 	iocore_major = register_blkdev(0, "iocore");
 	if (iocore_major < 0) {
 		ret = iocore_major;
-		goto err_wq;
+		goto err_disk_wq;
 	}
-	iocore_features = id.features;
 	iocore_slots_init(&id);
 	iocore_direct_init();
 	ret = iocore_notify_init();
@@ -123,6 +132,8 @@ static int __init iocore_init(void)
 err_notify:
 	iocore_slots_exit();
 	unregister_blkdev(iocore_major, "iocore");
+err_disk_wq:
+	destroy_workqueue(iocore_disk_wq);
 err_wq:
 	destroy_workqueue(iocore_wq);
 	return ret;
@@ -135,6 +146,7 @@ static void __exit iocore_exit(void)
 	iocore_notify_exit();
 	iocore_slots_exit();
 	unregister_blkdev(iocore_major, "iocore");
+	destroy_workqueue(iocore_disk_wq);
 	destroy_workqueue(iocore_wq);
 }
 

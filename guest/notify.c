@@ -21,8 +21,10 @@
 #include <linux/io.h>
 #include <linux/irq.h>
 #include <linux/irqdomain.h>
+#include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/rcupdate.h>
+#include <linux/sched/mm.h>
 #include <linux/smp.h>
 #include <asm/apic.h>
 #include <asm/hw_irq.h>
@@ -33,6 +35,12 @@
 /* the longest run of a poller */
 #define IOCORE_POLL_RUN		msecs_to_jiffies(10)
 
+/*
+ * Protects what is registered, and bindings against its change. The lock of CPU
+ * hotplug won't do: its owner may wait for the requests of a disk that is held,
+ * and the disk has to bind its queues to come back.
+ */
+static DEFINE_MUTEX(notify_lock);
 static DEFINE_PER_CPU(struct iocore_notify, iocore_notify);
 static struct fwnode_handle *fwnode;
 static struct irq_domain *domain;
@@ -243,59 +251,116 @@ static u32 irq_vector(struct iocore_notify *n)
 	return irqd_cfg(irq_get_irq_data(n->virq))->vector;
 }
 
-/* ---- CPUs coming and going; both run on the CPU in question ---- */
+/* ---- CPUs and hosts coming and going ---- */
+
+struct registration {
+	u64 gpa;
+	u32 vector;
+	int ret;
+};
+
+/* On the CPU in question, with interrupts off. */
+static void register_here(void *data)
+{
+	struct registration *r = data;
+
+	r->ret = iocore_hc_vcpu_notify(r->gpa, r->vector);
+}
 
 static int notify_register(struct iocore_notify *n)
 {
+	struct registration r;
 	int ret;
 
+	lockdep_assert_held(&notify_lock);
 	if (!n->page) {
 		n->page = (void *)__get_free_page(GFP_KERNEL | __GFP_ZERO);
 		if (!n->page)
 			return -ENOMEM;
 	}
-	ret = irq_create(n);
-	if (ret)
-		return ret;
-	ret = iocore_hc_vcpu_notify(virt_to_phys(n->page), irq_vector(n));
+	if (!n->virq) {
+		ret = irq_create(n);
+		if (ret)
+			return ret;
+	}
+	r = (struct registration){ .gpa = virt_to_phys(n->page), .vector = irq_vector(n) };
+	ret = smp_call_function_single(n->cpu, register_here, &r, true) ?: r.ret;
+	WRITE_ONCE(n->registered, !ret);
 	if (ret)
 		irq_destroy(n);
 	return ret;
 }
 
 /* A failure doesn't keep the CPU from coming up: its queues are polled. */
+static int notify_up(struct iocore_notify *n)
+{
+	unsigned int noio = memalloc_noio_save();
+	int ret;
+
+	ret = notify_register(n);
+	memalloc_noio_restore(noio);
+	if (ret && !iocore_hc_lost(ret))
+		pr_warn("CPU %u can't be notified (%d)\n", n->cpu, ret);
+	/* what came while nobody was notified */
+	iocore_notify_poll(n, 0);
+	return ret;
+}
+
+/* This and the next run on the CPU in question. */
 static int notify_online(unsigned int cpu)
 {
 	struct iocore_notify *n = per_cpu_ptr(&iocore_notify, cpu);
-	int ret = notify_register(n);
 
-	if (ret) {
-		pr_warn("CPU %u can't be notified (%d)\n", cpu, ret);
-		return 0;
-	}
-	WRITE_ONCE(n->registered, true);
-	iocore_direct_online(cpu);
-	/* what came while nobody was notified */
-	iocore_notify_poll(n, 0);
+	mutex_lock(&notify_lock);
+	n->online = true;
+	if (!notify_up(n))
+		iocore_direct_online(cpu);
+	mutex_unlock(&notify_lock);
 	return 0;
+}
+
+static void notify_withdraw(struct iocore_notify *n)
+{
+	int ret;
+
+	iocore_direct_offline(n->cpu);
+	ret = iocore_hc_vcpu_notify(0, 0);
+	if (ret && ret != -ENOENT && !iocore_hc_lost(ret))
+		pr_warn("CPU %u: the host keeps its notification page (%d)\n", n->cpu, ret);
+	WRITE_ONCE(n->registered, false);
+	smp_mb();	/* pairs with the one in sq_publish() */
+	iocore_notify_poll(n, 0);
+	irq_destroy(n);
 }
 
 static int notify_offline(unsigned int cpu)
 {
 	struct iocore_notify *n = per_cpu_ptr(&iocore_notify, cpu);
-	int ret;
 
-	if (!n->registered)
-		return 0;
-	iocore_direct_offline(cpu);
-	ret = iocore_hc_vcpu_notify(0, 0);
-	if (ret && ret != -ENOENT)
-		pr_warn("CPU %u: the host keeps its notification page (%d)\n", cpu, ret);
-	WRITE_ONCE(n->registered, false);
-	smp_mb();	/* pairs with the one in sq_publish() */
-	iocore_notify_poll(n, 0);
-	irq_destroy(n);
+	mutex_lock(&notify_lock);
+	n->online = false;
+	if (n->registered)
+		notify_withdraw(n);
+	mutex_unlock(&notify_lock);
 	return 0;
+}
+
+/* Another host listens now, which has no page yet. Fails if it has left again. */
+int iocore_notify_renew(void)
+{
+	struct iocore_notify *n;
+	int cpu, ret = 0;
+
+	mutex_lock(&notify_lock);
+	for_each_possible_cpu(cpu) {
+		n = per_cpu_ptr(&iocore_notify, cpu);
+		if (n->online)
+			ret = notify_up(n);
+		if (iocore_hc_lost(ret))
+			break;
+	}
+	mutex_unlock(&notify_lock);
+	return iocore_hc_lost(ret) ? ret : 0;
 }
 
 /* ---- queues ---- */
@@ -315,37 +380,51 @@ static int pick_home(const struct iocore_queue *q, const unsigned int *map)
 	return other;
 }
 
-/* Choose the vCPU that hears of @q, and have the host create the queue. */
-int iocore_notify_bind(struct iocore_queue *q, const unsigned int *map)
+static int bind(struct iocore_queue *q, const unsigned int *map)
 {
 	struct iocore_notify *n;
-	int cpu, ret = -ENODEV;
+	int cpu, ret;
 
-	cpus_read_lock();
+	lockdep_assert_held(&notify_lock);
 	cpu = pick_home(q, map);
 	if (cpu < 0)
-		goto out;
+		return -ENODEV;
 	n = per_cpu_ptr(&iocore_notify, cpu);
 	ret = xa_alloc(&n->queues, &q->bit, q, XA_LIMIT(0, IOCORE_NOTIFY_BITS - 1), GFP_KERNEL);
 	if (ret)
-		goto out;
-	q->home = n;
+		return ret;
+	WRITE_ONCE(q->home, n);
 	WRITE_ONCE(n->words, max(n->words, q->bit / BITS_PER_LONG + 1));
 
 	/* KVM's vCPU id is the APIC id */
 	ret = iocore_queue_create(q, cpu_physical_id(cpu));
 	if (ret)
 		iocore_notify_unbind(q);
-out:
-	cpus_read_unlock();
 	return ret;
 }
 
-/* The caller waits for an RCU grace period before it frees @q. */
+/* Choose the vCPU that hears of @q, and have the host create the queue. */
+int iocore_notify_bind(struct iocore_queue *q, const unsigned int *map)
+{
+	unsigned int noio;
+	int ret;
+
+	mutex_lock(&notify_lock);
+	noio = memalloc_noio_save();
+	ret = bind(q, map);
+	memalloc_noio_restore(noio);
+	mutex_unlock(&notify_lock);
+	return ret;
+}
+
+/*
+ * May be called again. The caller waits for an RCU grace period before it frees
+ * @q; to bind it again it need not.
+ */
 void iocore_notify_unbind(struct iocore_queue *q)
 {
 	if (q->home)
-		xa_erase(&q->home->queues, q->bit);
+		xa_cmpxchg(&q->home->queues, q->bit, q, NULL, GFP_NOIO);
 }
 
 /* ---- init and exit ---- */

@@ -333,7 +333,8 @@ static bool sq_publish(struct iocore_queue *q)
 static void kick(struct iocore_queue *q)
 {
 	trace_iocore_blk_kick(q->disk->info.slot, q->nr);
-	iocore_hc_kick(q->disk->info.slot, q->nr);
+	if (unlikely(iocore_hc_kick(q->disk->info.slot, q->nr)))
+		iocore_slots_kick();	/* the disk has left, or the host */
 }
 
 blk_status_t iocore_queue_submit(struct iocore_queue *q, struct request *rq, bool last)
@@ -448,6 +449,10 @@ static void complete_one(struct iocore_queue *q, const struct iocore_cqe *cqe,
 	trace_iocore_blk_complete(q->disk->info.slot, q->nr, cqe);
 	req = blk_mq_rq_to_pdu(rq);
 	req->status = to_blk_status(cqe->status);
+	if (unlikely(cqe->status == IOCORE_S_GONE && iocore_disk_replayed(q->disk))) {
+		req->status = BLK_STS_AGAIN;
+		WRITE_ONCE(q->replayed, q->replayed + 1);
+	}
 	if (!blk_mq_complete_request_remote(rq) &&
 	    !blk_mq_add_to_batch(rq, iob, req->status != BLK_STS_OK, blk_mq_end_request_batch))
 		iocore_disk_end_request(rq);
@@ -565,13 +570,14 @@ bool iocore_queue_busy(struct iocore_queue *q)
 }
 
 /*
- * Fail what is in flight. The host no longer uses the queue, and nothing is
+ * End what is in flight. The host no longer uses the queue, and nothing is
  * submitted; an interrupt handler may still be at work here, see take().
  */
-void iocore_queue_cancel(struct iocore_queue *q)
+static u64 end_all(struct iocore_queue *q, blk_status_t status)
 {
 	struct iocore_req *req;
 	struct request *rq;
+	u64 n = 0;
 	u32 tag;
 
 	iocore_queue_poll(q);
@@ -580,7 +586,42 @@ void iocore_queue_cancel(struct iocore_queue *q)
 		if (!rq)
 			continue;
 		req = blk_mq_rq_to_pdu(rq);
-		req->status = BLK_STS_IOERR;
+		req->status = status;
 		blk_mq_complete_request(rq);
+		n++;
 	}
+	return n;
+}
+
+void iocore_queue_cancel(struct iocore_queue *q)
+{
+	end_all(q, BLK_STS_IOERR);
+}
+
+/* The disk is held: what has no completion is submitted again, in its time. */
+void iocore_queue_requeue(struct iocore_queue *q)
+{
+	u64 n = end_all(q, BLK_STS_AGAIN);
+
+	spin_lock_irq(&q->cq_lock);
+	WRITE_ONCE(q->replayed, q->replayed + n);
+	spin_unlock_irq(&q->cq_lock);
+}
+
+/*
+ * As if just made, for the host to create it anew: nothing is in flight, and no
+ * host knows the queue. A handler that is late finds it empty.
+ */
+void iocore_queue_restart(struct iocore_queue *q)
+{
+	spin_lock(&q->sq_lock);
+	q->sq_tail = 0;
+	q->sq_published = 0;
+	q->sq_head = 0;
+	spin_unlock(&q->sq_lock);
+
+	spin_lock_irq(&q->cq_lock);
+	memset(q->hdr, 0, IOCORE_PAGE_SIZE);
+	WRITE_ONCE(q->cq_head, 0);
+	spin_unlock_irq(&q->cq_lock);
 }

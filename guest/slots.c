@@ -1,37 +1,62 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The host's disk slots: which disks come and go
+ * The host's disk slots: which disks come and go, and whether there is a host
  *
- * One work item, the scan, reads all slots whenever the host says that
+ * One work item, the scan, reads the slots whenever the host says that
  * something changed, and stops disks that are broken or gone. It never waits
- * for I/O: what may (partition scan, deleting a disk in use) runs in the
- * disk's own work items. A slot is free again when its disk's removal is done.
+ * for I/O, as the end of that I/O may depend on it: what may wait (making and
+ * freeing a disk, partition scan, deleting a disk in use) runs in work items of
+ * its own. Those wait for I/O through CPU hotplug too, which waits for the
+ * requests of a CPU that goes. A slot is free again when its disk's removal is
+ * done.
+ *
+ * There is no event for what comes back: while a disk is held, or the host is
+ * lost, the scan asks again by itself.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/blkdev.h>
 #include <linux/delay.h>
 #include <linux/mutex.h>
+#include <linux/sched/mm.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
+#include <uapi/linux/kvm_para.h>
 
 #include "iocore_blk.h"
 
 #define IOCORE_STOP_RETRY	HZ
+/* asking again: first after so long, then twice as long each time, up to this */
+#define IOCORE_AGAIN_MIN	(HZ / 10)
+#define IOCORE_AGAIN_MAX	((unsigned long)HZ)
 
+/**
+ * struct iocore_slot - what this guest has in a slot
+ * @disk:	as far as it is made and not yet being freed
+ * @busy:	a disk is being made or freed
+ * @refused:	the attachment @info.epoch was refused
+ * @info:	of the disk that is made or was refused
+ * @make:	makes the disk; may wait for I/O
+ */
 struct iocore_slot {
 	struct iocore_disk *disk;
-	bool refused;		/* the attachment @epoch was refused */
-	u64 epoch;
+	bool busy;
+	bool refused;
+	struct iocore_disk_info info;
+	struct work_struct make;
 };
 
-/* protects the slots, and serialises iocore_disk_stop() */
+/* protects the slots, and serialises iocore_disk_stop() and replay.c */
 static DEFINE_MUTEX(slots_lock);
 static struct iocore_slot slots[IOCORE_MAX_DISKS];
 static u32 nr_slots;
 static u32 max_depth;
-static unsigned int nr_disks;
+static unsigned int nr_disks;	/* slots in use or busy */
 static bool stopping = true;	/* no new disks: not started yet, or unloading */
+static bool host_lost;
+static bool host_refused;	/* said that the one that came won't do */
+static unsigned long again = IOCORE_AGAIN_MIN;
+static bool look_at_all;
 static DECLARE_WAIT_QUEUE_HEAD(slots_empty);
 
 static void scan_work(struct work_struct *work);
@@ -40,22 +65,50 @@ static DECLARE_DELAYED_WORK(scan, scan_work);
 /* Any context. */
 void iocore_slots_kick(void)
 {
+	WRITE_ONCE(look_at_all, true);
 	mod_delayed_work(iocore_wq, &scan, 0);
 }
 
 static void start_removal(struct iocore_disk *disk)
 {
 	if (!test_and_set_bit(IOCORE_BLK_REMOVING, &disk->flags))
-		queue_work(iocore_wq, &disk->remove);
+		queue_work(iocore_disk_wq, &disk->remove);
 }
 
-static void disk_gone(struct iocore_disk *disk)
+/* ---- disks that leave ---- */
+
+static void disk_give_up(struct iocore_disk *disk, const char *why)
 {
 	if (test_and_set_bit(IOCORE_BLK_GONE, &disk->flags))
 		return;
-	pr_info("%s: detached by the host\n", disk->gd->disk_name);
+	pr_info("%s: %s\n", disk->gd->disk_name, why);
 	iocore_disk_stop(disk);
 	start_removal(disk);
+}
+
+/* The host has promised that it is done with the slot's memory. */
+static void disk_gone(struct iocore_disk *disk, const char *why)
+{
+	iocore_disk_forget(disk);
+	disk_give_up(disk, why);
+}
+
+static bool may_return(const struct iocore_disk *disk)
+{
+	return !stopping && iocore_disk_replayed(disk) &&
+	       !test_bit(IOCORE_BLK_REMOVING, &disk->flags);
+}
+
+/* The same promise, but it may come back. The last look may find it broken. */
+static void disk_left(struct iocore_disk *disk)
+{
+	if (may_return(disk)) {
+		if (!iocore_disk_held(disk))
+			again = IOCORE_AGAIN_MIN;
+		iocore_replay_hold(disk);
+	}
+	if (!may_return(disk))
+		disk_gone(disk, "detached by the host");
 }
 
 static void disk_failed(struct iocore_disk *disk)
@@ -66,8 +119,10 @@ static void disk_failed(struct iocore_disk *disk)
 		return;
 	pr_warn_ratelimited("%s: the host does not give the queues back (%d), trying again\n",
 			    disk->gd->disk_name, ret);
-	mod_delayed_work(iocore_wq, &scan, IOCORE_STOP_RETRY);
+	queue_delayed_work(iocore_wq, &scan, IOCORE_STOP_RETRY);
 }
+
+/* ---- disks that are there ---- */
 
 static void disk_resize(struct iocore_disk *disk, u64 capacity)
 {
@@ -96,70 +151,205 @@ static void disk_polling(struct iocore_disk *disk, bool polled)
 		iocore_notify_poll(disk->queues[i]->home, 0);
 }
 
-static void disk_new(struct iocore_slot *s, const struct iocore_disk_info *info)
+/* Another epoch, or one under which the disk has not come back yet. */
+static void disk_return(struct iocore_disk *disk, const struct iocore_disk_info *info)
 {
-	struct iocore_disk *disk;
+	const char *other;
+	int ret;
 
-	if (stopping || (s->refused && s->epoch == info->epoch))
-		return;
-	disk = iocore_disk_create(info, max_depth);
-	if (IS_ERR(disk)) {
-		/* ENOENT, ESTALE: detached meanwhile, and an event is under way */
-		pr_err("slot %u: can't use the disk (%ld)\n", info->slot, PTR_ERR(disk));
-		s->refused = true;
-		s->epoch = info->epoch;
+	if (info->epoch != disk->info.epoch)
+		iocore_disk_forget(disk);
+	if (!may_return(disk)) {
+		disk_give_up(disk, "detached by the host");
 		return;
 	}
+	other = iocore_replay_differs(disk, info, max_depth);
+	if (other) {
+		pr_err("%s: another disk is in its slot, with another %s\n",
+		       disk->gd->disk_name, other);
+		disk_give_up(disk, "detached by the host");
+		return;
+	}
+	ret = iocore_replay_return(disk, info);
+	if (ret)
+		pr_warn_ratelimited("%s: can't come back yet (%d)\n", disk->gd->disk_name, ret);
+}
+
+static void disk_new(struct iocore_slot *s, const struct iocore_disk_info *info)
+{
+	if (stopping || s->busy || (s->refused && s->info.epoch == info->epoch))
+		return;
+	s->busy = true;
 	s->refused = false;
-	s->disk = disk;
+	s->info = *info;
 	WRITE_ONCE(nr_disks, nr_disks + 1);
-	pr_info("%s: %llu sectors, %u queues of %u%s%s\n", disk->gd->disk_name,
-		disk->info.capacity, disk->nr_queues, disk->depth,
-		disk->info.flags & IOCORE_DISK_READONLY ? ", read-only" : "",
-		disk->polled ? ", polled" : "");
-	queue_work(iocore_wq, &disk->add);
+	queue_work(iocore_disk_wq, &s->make);
+}
+
+static void make_work(struct work_struct *work)
+{
+	struct iocore_slot *s = container_of(work, struct iocore_slot, make);
+	struct iocore_disk *disk = iocore_disk_create(&s->info, READ_ONCE(max_depth));
+
+	mutex_lock(&slots_lock);
+	s->busy = false;
+	if (IS_ERR(disk)) {
+		/* ENOENT, ESTALE: detached meanwhile, and an event is under way */
+		pr_err("slot %u: can't use the disk (%ld)\n", s->info.slot, PTR_ERR(disk));
+		s->refused = true;
+		WRITE_ONCE(nr_disks, nr_disks - 1);
+		wake_up(&slots_empty);
+	} else {
+		s->disk = disk;
+		pr_info("%s: %llu sectors, %u queues of %u%s%s\n", disk->gd->disk_name,
+			disk->info.capacity, disk->nr_queues, disk->depth,
+			disk->info.flags & IOCORE_DISK_READONLY ? ", read-only" : "",
+			disk->polled ? ", polled" : "");
+		queue_work(iocore_disk_wq, &disk->add);
+		if (stopping)
+			start_removal(disk);
+	}
+	mutex_unlock(&slots_lock);
+	iocore_slots_kick();	/* what happened to the slot meanwhile? */
+}
+
+/* ---- the host ---- */
+
+/* It has left, or another has come that knows neither us nor our memory. */
+static void lose_host(int ret)
+{
+	u32 nr;
+
+	if (!host_lost && ret == -KVM_ENOSYS)
+		pr_info_ratelimited("the host has left, waiting for it\n");
+	host_lost = true;
+	host_refused = false;
+	again = IOCORE_AGAIN_MIN;
+	for (nr = 0; nr < IOCORE_MAX_DISKS; nr++) {
+		if (!slots[nr].disk)
+			continue;
+		set_bit(IOCORE_BLK_ORPHAN, &slots[nr].disk->flags);
+		disk_left(slots[nr].disk);
+	}
+}
+
+/* Introduce this guest and its vCPUs to whoever is there now. */
+static bool find_host(void)
+{
+	struct iocore_identify id;
+	const char *why;
+	int ret = iocore_identify(&id, &why);
+
+	if (ret) {
+		if (ret != -KVM_ENOSYS && !host_refused)
+			pr_warn("a host that won't do: %s\n", why);
+		host_refused = ret != -KVM_ENOSYS;
+		return false;
+	}
+	iocore_slots_init(&id);
+	if (iocore_notify_renew())
+		return false;
+	iocore_direct_renew();
+	host_lost = false;
+	WRITE_ONCE(look_at_all, true);
+	pr_info_ratelimited("the host knows this guest again\n");
+	return true;
+}
+
+/* ---- the scan ---- */
+
+/* What DISK_GET says of a slot with a disk that is in use. */
+static void scan_disk(struct iocore_disk *disk, int ret, const struct iocore_disk_info *info)
+{
+	if (ret == -EAGAIN) {
+		clear_bit(IOCORE_BLK_ORPHAN, &disk->flags);
+		disk_left(disk);
+	} else if (ret) {
+		if (!test_bit(IOCORE_BLK_ORPHAN, &disk->flags))
+			disk_gone(disk, "detached by the host");
+	} else if (info->epoch != disk->info.epoch || iocore_disk_held(disk)) {
+		disk_return(disk, info);
+	}
+	if (ret || test_bit(IOCORE_BLK_REMOVING, &disk->flags) || iocore_disk_held(disk))
+		return;
+	disk_resize(disk, info->capacity);
+	disk_polling(disk, iocore_limits_polled(info->flags));
+	iocore_cache_changed(disk, info->flags);
 }
 
 static void scan_slot(u32 nr)
 {
 	struct iocore_slot *s = &slots[nr];
-	struct iocore_disk *disk = s->disk;
 	struct iocore_disk_info info;
 	int ret = iocore_hc_disk_get(nr, &info);
 
 	info.slot = nr;
-	if (ret == -EBUSY)	/* being detached: an event says when it is gone */
+	if (iocore_hc_lost(ret)) {
+		lose_host(ret);
 		return;
-	if (ret && ret != -ENOENT) {
+	}
+	/* being detached: an event says when it is gone */
+	if (ret == -EBUSY)
+		return;
+	if (ret && ret != -ENOENT && ret != -EAGAIN) {
 		pr_warn_ratelimited("slot %u: the host does not tell (%d)\n", nr, ret);
 		return;
 	}
-	if (!disk) {
-		if (!ret)
-			disk_new(s, &info);
-	} else if (ret || info.epoch != disk->info.epoch) {
-		disk_gone(disk);
-	} else if (!test_bit(IOCORE_BLK_REMOVING, &disk->flags)) {
-		disk_resize(disk, info.capacity);
-		disk_polling(disk, iocore_limits_polled(info.flags));
-		iocore_cache_changed(disk, info.flags);
-	}
+	if (s->disk)
+		scan_disk(s->disk, ret, &info);
+	else if (!ret)
+		disk_new(s, &info);
 }
 
-static void scan_work(struct work_struct *work)
+/*
+ * Returns whether to look again, without being told. After an event it pays: the
+ * host may have been about to leave.
+ */
+static bool scan_slots(void)
 {
-	struct iocore_disk *disk;
+	bool all = xchg(&look_at_all, false);
+	bool held = false;
 	u32 nr;
 
-	mutex_lock(&slots_lock);
-	for (nr = 0; nr < nr_slots; nr++) {
-		scan_slot(nr);
-		disk = slots[nr].disk;
-		if (disk && test_bit(IOCORE_BLK_BROKEN, &disk->flags))
+	/* slot 0 in any case: is there a host? */
+	for (nr = 0; nr < nr_slots && !host_lost; nr++) {
+		if (!nr || all || (slots[nr].disk && iocore_disk_held(slots[nr].disk)))
+			scan_slot(nr);
+	}
+	for (nr = 0; nr < IOCORE_MAX_DISKS; nr++) {
+		struct iocore_disk *disk = slots[nr].disk;
+
+		if (!disk)
+			continue;
+		if (iocore_replay_expired(disk))
+			disk_give_up(disk, "has not come back in time");
+		if (test_bit(IOCORE_BLK_BROKEN, &disk->flags))
 			disk_failed(disk);
+		held |= iocore_disk_held(disk);
+	}
+	return held || host_lost || all;
+}
+
+/* Memory may be short because a disk is held: don't wait for its I/O. */
+static void scan_work(struct work_struct *work)
+{
+	unsigned int noio = memalloc_noio_save();
+
+	mutex_lock(&slots_lock);
+	if (host_lost)
+		find_host();
+	if (scan_slots()) {
+		/* a kick that came meanwhile stays as soon as it is */
+		queue_delayed_work(iocore_wq, &scan, again);
+		again = min(2 * again, IOCORE_AGAIN_MAX);
+	} else {
+		again = IOCORE_AGAIN_MIN;
 	}
 	mutex_unlock(&slots_lock);
+	memalloc_noio_restore(noio);
 }
+
+/* ---- removal ---- */
 
 /* If the host is in the middle of a detach, the scan will find the disk gone. */
 static void wait_stopped(struct iocore_disk *disk)
@@ -184,6 +374,7 @@ static void wait_stopped(struct iocore_disk *disk)
 void iocore_slots_remove_work(struct work_struct *work)
 {
 	struct iocore_disk *disk = container_of(work, struct iocore_disk, remove);
+	struct iocore_slot *s = &slots[disk->info.slot];
 
 	flush_work(&disk->add);
 	cancel_work_sync(&disk->cache);
@@ -195,8 +386,14 @@ void iocore_slots_remove_work(struct work_struct *work)
 
 	wait_stopped(disk);
 	mutex_lock(&slots_lock);
-	slots[disk->info.slot].disk = NULL;
+	s->disk = NULL;
+	s->busy = true;
+	mutex_unlock(&slots_lock);
+
 	iocore_disk_free(disk);
+
+	mutex_lock(&slots_lock);
+	s->busy = false;
 	WRITE_ONCE(nr_disks, nr_disks - 1);
 	wake_up(&slots_empty);
 	mutex_unlock(&slots_lock);
@@ -207,8 +404,14 @@ void iocore_slots_remove_work(struct work_struct *work)
 
 void iocore_slots_init(const struct iocore_identify *id)
 {
-	nr_slots = min(id->max_disks, IOCORE_MAX_DISKS);
-	max_depth = id->max_depth;
+	u32 nr;
+
+	for (nr = 0; !nr_slots && nr < IOCORE_MAX_DISKS; nr++)
+		INIT_WORK(&slots[nr].make, make_work);
+	/* a disk that is held may be beyond what another host knows */
+	nr_slots = max(nr_slots, min(id->max_disks, IOCORE_MAX_DISKS));
+	WRITE_ONCE(max_depth, id->max_depth);
+	iocore_features = id->features;
 }
 
 /* Look at all slots, and wait until the disks found are visible. */
@@ -219,23 +422,29 @@ void iocore_slots_start(void)
 	mutex_unlock(&slots_lock);
 	iocore_slots_kick();
 	flush_delayed_work(&scan);
-	flush_workqueue(iocore_wq);
+	flush_workqueue(iocore_disk_wq);	/* they are made, */
+	flush_workqueue(iocore_disk_wq);	/* and added */
 }
 
 /* Remove all disks. The scan goes on, as one may break or vanish meanwhile. */
 void iocore_slots_stop(void)
 {
+	struct iocore_disk *disk;
 	u32 nr;
 
 	mutex_lock(&slots_lock);
 	stopping = true;
 	for (nr = 0; nr < nr_slots; nr++) {
-		if (slots[nr].disk)
-			start_removal(slots[nr].disk);
+		disk = slots[nr].disk;
+		if (!disk)
+			continue;
+		if (iocore_disk_held(disk))
+			disk_give_up(disk, "has not come back before the driver is unloaded");
+		start_removal(disk);
 	}
 	mutex_unlock(&slots_lock);
 	wait_event(slots_empty, !READ_ONCE(nr_disks));
-	flush_workqueue(iocore_wq);	/* the last removal has returned */
+	flush_workqueue(iocore_disk_wq);	/* the last removal has returned */
 }
 
 /* No interrupt can start the scan any more. */

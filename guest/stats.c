@@ -116,6 +116,31 @@ static ssize_t notifier_show(struct device *dev, struct device_attribute *attr, 
 }
 static DEVICE_ATTR_RO(notifier);
 
+static ssize_t replayed_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct iocore_disk *disk = to_disk(dev);
+	u64 sum = 0;
+	u32 i;
+
+	for (i = 0; i < disk->nr_queues; i++)
+		sum += READ_ONCE(disk->queues[i]->replayed);
+	return sysfs_emit(buf, "%llu\n", sum);
+}
+static DEVICE_ATTR_RO(replayed);
+
+static ssize_t state_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct iocore_disk *disk = to_disk(dev);
+	const char *state = "live";
+
+	if (iocore_disk_closed(disk))
+		state = "gone";
+	else if (iocore_disk_held(disk))
+		state = "waiting";
+	return sysfs_emit(buf, "%s\n", state);
+}
+static DEVICE_ATTR_RO(state);
+
 static struct attribute *serial_attrs[] = {
 	&dev_attr_serial.attr,
 	NULL
@@ -132,6 +157,8 @@ static struct attribute *iocore_attrs[] = {
 	&dev_attr_notifier.attr,
 	&dev_attr_reaped.attr,
 	&dev_attr_cache_type.attr,
+	&dev_attr_replayed.attr,
+	&dev_attr_state.attr,
 	NULL
 };
 
