@@ -313,9 +313,9 @@ static int notify_online(unsigned int cpu)
 
 	mutex_lock(&notify_lock);
 	n->online = true;
-	if (!notify_up(n))
-		iocore_direct_online(cpu);
+	notify_up(n);
 	mutex_unlock(&notify_lock);
+	iocore_direct_online(cpu);
 	return 0;
 }
 
@@ -323,7 +323,6 @@ static void notify_withdraw(struct iocore_notify *n)
 {
 	int ret;
 
-	iocore_direct_offline(n->cpu);
 	ret = iocore_hc_vcpu_notify(0, 0);
 	if (ret && ret != -ENOENT && !iocore_hc_lost(ret))
 		pr_warn("CPU %u: the host keeps its notification page (%d)\n", n->cpu, ret);
@@ -337,6 +336,7 @@ static int notify_offline(unsigned int cpu)
 {
 	struct iocore_notify *n = per_cpu_ptr(&iocore_notify, cpu);
 
+	iocore_direct_offline(cpu);
 	mutex_lock(&notify_lock);
 	n->online = false;
 	if (n->registered)

@@ -336,7 +336,7 @@ static void scan_work(struct work_struct *work)
 	unsigned int noio = memalloc_noio_save();
 
 	mutex_lock(&slots_lock);
-	if (host_lost)
+	if (host_lost && !stopping)
 		find_host();
 	if (scan_slots()) {
 		/* a kick that came meanwhile stays as soon as it is */
