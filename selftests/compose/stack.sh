@@ -35,12 +35,14 @@ need_parts()
 
 # ---- the guest's disk ----
 
-# stack_attach PATH [OPTION...]: options are those of "disk create"
+# stack_attach PATH [OPTION...]: options are those of "disk create". What the guest
+# says of errors from now on is of this disk.
 stack_attach()
 {
 	local path=$1
 
 	shift
+	guest 'dmesg -c > /dev/null'
 	iocorectl disk create s --path "$path" --core io0 "$@"
 	expect_eq "device" "$(attach_wait s)" ioca
 }
@@ -231,16 +233,23 @@ nbd_server_kill()
 	rm -f /tmp/nbd.pid
 }
 
+# What is not there need not go: nothing here may end a test.
 stack_clear()
+{
+	(
+		set +e
+		stack_take_down
+	) > /dev/null 2>&1 || true
+}
+
+stack_take_down()
 {
 	local i
 
-	# A device that waits, or is read-only for tools, must not stop the rest.
-	for i in $(dmsetup info -c --noheadings -o name,suspended 2> /dev/null |
-			sed -n 's/:Suspended$//p'); do
+	for i in $(dmsetup info -c --noheadings -o name,suspended | sed -n 's/:Suspended$//p'); do
 		dmsetup resume "$i"
 	done
-	mountpoint -q /run/stack && umount /run/stack
+	umount /run/stack
 	[ ! -e $LVM_SYSTEM_DIR ] || vgremove -q -f -y vg
 	for i in 1 2 3; do
 		[ ! -e /proc/mdstat ] || mdadm --stop --scan
@@ -252,7 +261,7 @@ stack_clear()
 	for i in "$CG"/vm*.slice; do
 		[ ! -d "$i" ] || cgroup_down "$i"
 	done
-} > /dev/null 2>&1
+}
 
 cgroup_down()
 {

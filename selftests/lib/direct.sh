@@ -123,7 +123,7 @@ verify()
 load()
 {
 	guest "rm -f /tmp/load.rc
-		setsid sh -c 'fio --name=l --filename=/dev/${DEV:-ioca} --rw=randwrite --bsrange=512-16k \
+		setsid sh -c 'fio --name=l --filename=/dev/${DEV:-ioca} --rw=randwrite --bsrange=${BSRANGE:-512-16k} \
 			--size=4m --iodepth=8 --ioengine=libaio --direct=1 --thread --time_based \
 			--runtime=${1:-6} --verify=crc32c --verify_fatal=1 \
 			> /tmp/load.log 2>&1; echo \$? > /tmp/load.rc' < /dev/null > /dev/null 2>&1 &
