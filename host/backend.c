@@ -4,7 +4,6 @@
  */
 #include <linux/fs.h>
 #include <linux/namei.h>
-#include <linux/percpu.h>
 #include <linux/workqueue.h>
 
 #include "iocore.h"
@@ -49,9 +48,9 @@ int iocore_disk_open(struct iocore_disk *disk)
 	disk->ops = backend_ops(disk->path);
 	if (IS_ERR(disk->ops))
 		return PTR_ERR(disk->ops);
-	disk->stats = alloc_percpu(struct iocore_disk_stats);
-	if (!disk->stats)
-		return -ENOMEM;
+	err = iocore_stats_alloc(disk);
+	if (err)
+		return err;
 	disk->lim.readonly = disk->readonly;
 	disk->lim.max_bytes = IOCORE_MAX_BYTES;
 	disk->lim.max_segs = IOCORE_MAX_SEGS;
@@ -74,7 +73,7 @@ int iocore_disk_open(struct iocore_disk *disk)
 close:
 	fput(disk->file);
 free_stats:
-	free_percpu(disk->stats);
+	iocore_stats_free(disk);
 	return err;
 }
 
@@ -85,25 +84,22 @@ void iocore_disk_close(struct iocore_disk *disk)
 	fput(disk->file);
 	disk->file = NULL;
 	disk->bdev = NULL;
-	free_percpu(disk->stats);
-	disk->stats = NULL;
+	iocore_stats_free(disk);
 }
 
-void iocore_disk_stats_sum(const struct iocore_disk *disk, struct iocore_disk_stats *sum)
+int iocore_disk_rescan(struct iocore_disk *disk)
 {
-	int cpu;
+	u64 capacity;
 
-	memset(sum, 0, sizeof(*sum));
-	for_each_possible_cpu(cpu) {
-		const struct iocore_disk_stats *s = per_cpu_ptr(disk->stats, cpu);
-
-		sum->reads += READ_ONCE(s->reads);
-		sum->writes += READ_ONCE(s->writes);
-		sum->flushes += READ_ONCE(s->flushes);
-		sum->read_bytes += READ_ONCE(s->read_bytes);
-		sum->write_bytes += READ_ONCE(s->write_bytes);
-		sum->errors += READ_ONCE(s->errors);
-	}
+	lockdep_assert_held(&iocore_config_lock);
+	if (!disk->enabled)
+		return -ENODEV;
+	capacity = disk->ops->capacity(disk);
+	if (!capacity)
+		return -EINVAL;
+	/* Queues look at it once a turn. */
+	WRITE_ONCE(disk->lim.capacity, capacity);
+	return 0;
 }
 
 int iocore_backend_init(void)

@@ -4,32 +4,66 @@
  */
 #include <linux/bio.h>
 #include <linux/blkdev.h>
+#include <linux/sizes.h>
+#include <linux/workqueue.h>
 
 #include "iocore.h"
+
+/* Longest WRITE_ZEROES of a device that must be sent pages of zeroes. */
+#define BDEV_ZEROES_BYTES	SZ_16M
+
+/* Sectors as bytes in 32 bits, in whole blocks. */
+static u32 bdev_bytes(struct block_device *bdev, u64 sectors)
+{
+	return round_down(min_t(u64, sectors << SECTOR_SHIFT, U32_MAX),
+			  bdev_logical_block_size(bdev));
+}
+
+static void bdev_limits(struct iocore_disk *disk, struct block_device *bdev)
+{
+	struct iocore_limits *lim = &disk->lim;
+	u32 block = bdev_logical_block_size(bdev);
+	u64 bytes = (u64)queue_max_hw_sectors(bdev_get_queue(bdev)) << SECTOR_SHIFT;
+
+	lim->logical_block = block;
+	lim->dma_align = bdev_dma_alignment(bdev);
+	block = max_t(u32, block, PAGE_SIZE);
+	lim->max_bytes = max(round_down(min_t(u64, bytes, IOCORE_MAX_BYTES), block), block);
+	lim->max_segs = clamp_t(u32, bdev_max_segments(bdev), 1, IOCORE_MAX_SEGS);
+	lim->max_discard = bdev_bytes(bdev, bdev_max_discard_sectors(bdev));
+	lim->max_write_zeroes = bdev_bytes(bdev, bdev_write_zeroes_sectors(bdev));
+	disk->unmap = lim->max_write_zeroes;
+	if (!lim->max_write_zeroes)
+		lim->max_write_zeroes = BDEV_ZEROES_BYTES;
+	disk->discard_granularity = lim->max_discard ? bdev_discard_granularity(bdev) : 0;
+	disk->physical_block = bdev_physical_block_size(bdev);
+	disk->io_min = bdev_io_min(bdev);
+	disk->io_opt = bdev_io_opt(bdev);
+	disk->write_cache = bdev_write_cache(bdev);
+}
+
+static u64 bdev_capacity(struct iocore_disk *disk)
+{
+	return round_down(bdev_nr_sectors(disk->bdev), disk->lim.logical_block >> SECTOR_SHIFT);
+}
 
 static int bdev_backend_open(struct iocore_disk *disk)
 {
 	blk_mode_t mode = BLK_OPEN_READ | (disk->readonly ? 0 : BLK_OPEN_WRITE);
-	struct block_device *bdev;
 	struct file *file;
 
 	/* A writer holds the device exclusively; readers may share it. */
 	file = bdev_file_open_by_path(disk->path, mode, disk->readonly ? NULL : disk, NULL);
 	if (IS_ERR(file))
 		return PTR_ERR(file) == -EACCES ? -EROFS : PTR_ERR(file);
-	bdev = file_bdev(file);
-	if (bdev_is_zoned(bdev)) {
+	if (bdev_is_zoned(file_bdev(file))) {
 		fput(file);
 		return -EOPNOTSUPP;
 	}
 	disk->file = file;
-	disk->bdev = bdev;
-	disk->lim.capacity = bdev_nr_sectors(bdev);
-	disk->lim.logical_block = bdev_logical_block_size(bdev);
-	disk->lim.dma_align = bdev_dma_alignment(bdev);
-	disk->physical_block = bdev_physical_block_size(bdev);
-	disk->io_opt = bdev_io_opt(bdev);
-	disk->write_cache = bdev_write_cache(bdev);
+	disk->bdev = file_bdev(file);
+	bdev_limits(disk, disk->bdev);
+	disk->lim.capacity = bdev_capacity(disk);
 	return 0;
 }
 
@@ -47,11 +81,17 @@ static void bdev_end_io(struct bio *bio)
 	iocore_req_part_end(req, error);
 }
 
+static blk_opf_t bdev_opf(struct iocore_req *req)
+{
+	if (req->sqe.opcode == IOCORE_OP_READ)
+		return REQ_OP_READ;
+	return REQ_OP_WRITE | REQ_SYNC | REQ_IDLE | (iocore_req_durable(req) ? REQ_FUA : 0);
+}
+
 static void bdev_rw(struct iocore_req *req)
 {
 	struct block_device *bdev = iocore_req_disk(req)->bdev;
-	bool read = req->sqe.opcode == IOCORE_OP_READ;
-	blk_opf_t opf = read ? REQ_OP_READ : REQ_OP_WRITE | REQ_SYNC | REQ_IDLE;
+	blk_opf_t opf = bdev_opf(req);
 	sector_t sector = req->sqe.sector;
 	struct bio *bio;
 	int err = -EINVAL;
@@ -69,7 +109,7 @@ static void bdev_rw(struct iocore_req *req)
 			bio_put(bio);
 			goto out;
 		}
-		if (read)
+		if (opf == REQ_OP_READ)
 			bio_set_pages_dirty(bio);
 		sector += bio_sectors(bio);
 		atomic_inc(&req->pending);
@@ -78,6 +118,18 @@ static void bdev_rw(struct iocore_req *req)
 	err = 0;
 out:
 	iocore_req_part_end(req, err);
+}
+
+/* A bio of no pages is the whole request: it ends the submitter's part. */
+static void bdev_submit_range(struct iocore_req *req, blk_opf_t opf, bio_end_io_t *end_io)
+{
+	struct bio *bio = bio_alloc(iocore_req_disk(req)->bdev, 0, opf, GFP_KERNEL);
+
+	bio->bi_iter.bi_sector = req->sqe.sector;
+	bio->bi_iter.bi_size = req->sqe.len;
+	bio->bi_private = req;
+	bio->bi_end_io = end_io;
+	submit_bio(bio);
 }
 
 static void bdev_flush(struct iocore_req *req)
@@ -90,8 +142,65 @@ static void bdev_flush(struct iocore_req *req)
 	submit_bio(bio);
 }
 
+static void bdev_discard(struct iocore_req *req)
+{
+	bdev_submit_range(req, REQ_OP_DISCARD, bdev_end_io);
+}
+
+static void bdev_zeroes_work(struct work_struct *work)
+{
+	struct iocore_req *req = container_of(work, struct iocore_req, work);
+	bool unmap = req->sqe.flags & IOCORE_SQE_UNMAP;
+
+	iocore_req_part_end(req, blkdev_issue_zeroout(iocore_req_disk(req)->bdev,
+						      req->sqe.sector,
+						      req->sqe.len >> SECTOR_SHIFT, GFP_NOIO,
+						      unmap ? 0 : BLKDEV_ZERO_NOUNMAP));
+}
+
+/* Pages of zeroes, where the device can't do it by itself; that blocks. */
+static void bdev_zeroes_slow(struct iocore_req *req)
+{
+	INIT_WORK(&req->work, bdev_zeroes_work);
+	queue_work(iocore_flush_wq, &req->work);
+}
+
+/* Some drivers find out by an error that their device can't, and say so from then on. */
+static void bdev_zeroes_end_io(struct bio *bio)
+{
+	struct iocore_req *req = bio->bi_private;
+	int error = blk_status_to_errno(bio->bi_status);
+
+	bio_put(bio);
+	if (error && !bdev_write_zeroes_sectors(iocore_req_disk(req)->bdev))
+		bdev_zeroes_slow(req);
+	else
+		iocore_req_part_end(req, error);
+}
+
+static void bdev_zeroes(struct iocore_req *req)
+{
+	bool unmap = req->sqe.flags & IOCORE_SQE_UNMAP;
+
+	req->then_flush = iocore_req_durable(req);
+	if (bdev_write_zeroes_sectors(iocore_req_disk(req)->bdev))
+		bdev_submit_range(req, REQ_OP_WRITE_ZEROES | (unmap ? 0 : REQ_NOUNMAP),
+				  bdev_zeroes_end_io);
+	else
+		bdev_zeroes_slow(req);
+}
+
+static int bdev_sync(struct iocore_disk *disk)
+{
+	return blkdev_issue_flush(disk->bdev);
+}
+
 const struct iocore_backend_ops iocore_bdev_ops = {
-	.open	= bdev_backend_open,
-	.rw	= bdev_rw,
-	.flush	= bdev_flush,
+	.open		= bdev_backend_open,
+	.capacity	= bdev_capacity,
+	.rw		= bdev_rw,
+	.flush		= bdev_flush,
+	.discard	= bdev_discard,
+	.zeroes		= bdev_zeroes,
+	.sync		= bdev_sync,
 };

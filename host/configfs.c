@@ -480,11 +480,84 @@ static ssize_t iocore_disk_notifier_store(struct config_item *item,
 	return ret;
 }
 
+static ssize_t iocore_disk_queues_show(struct config_item *item, char *page)
+{
+	return sysfs_emit(page, "%u\n", READ_ONCE(to_disk(item)->max_queues));
+}
+
+static ssize_t iocore_disk_queues_store(struct config_item *item,
+					const char *page, size_t count)
+{
+	struct iocore_disk *disk = to_disk(item);
+	ssize_t ret = -EBUSY;
+	unsigned int nr;
+
+	if (kstrtouint(page, 0, &nr) || !nr || nr > IOCORE_MAX_QUEUES)
+		return -EINVAL;
+
+	mutex_lock(&iocore_config_lock);
+	if (!disk->enabled) {
+		WRITE_ONCE(disk->max_queues, nr);
+		ret = count;
+	}
+	mutex_unlock(&iocore_config_lock);
+	return ret;
+}
+
+static ssize_t iocore_disk_write_cache_show(struct config_item *item, char *page)
+{
+	return sysfs_emit(page, "%s\n",
+			  READ_ONCE(to_disk(item)->write_through) ? "through" : "back");
+}
+
+static ssize_t iocore_disk_write_cache_store(struct config_item *item,
+					     const char *page, size_t count)
+{
+	static const char *const modes[] = { "back", "through" };
+	struct iocore_disk *disk = to_disk(item);
+	int mode = sysfs_match_string(modes, page);
+	ssize_t ret = -EBUSY;
+
+	if (mode < 0)
+		return mode;
+
+	mutex_lock(&iocore_config_lock);
+	if (!disk->enabled) {
+		WRITE_ONCE(disk->write_through, mode);
+		ret = count;
+	}
+	mutex_unlock(&iocore_config_lock);
+	return ret;
+}
+
+/* The guests are told without iocore_config_lock: it is inside of theirs. */
+static ssize_t iocore_disk_rescan_store(struct config_item *item,
+					const char *page, size_t count)
+{
+	struct iocore_disk *disk = to_disk(item);
+	bool on;
+	int ret;
+
+	if (kstrtobool(page, &on) || !on)
+		return -EINVAL;
+
+	mutex_lock(&iocore_config_lock);
+	ret = iocore_disk_rescan(disk);
+	mutex_unlock(&iocore_config_lock);
+	if (ret)
+		return ret;
+	iocore_vms_notify_disk(disk);
+	return count;
+}
+
 CONFIGFS_ATTR(iocore_disk_, path);
 CONFIGFS_ATTR(iocore_disk_, readonly);
 CONFIGFS_ATTR(iocore_disk_, serial);
 CONFIGFS_ATTR(iocore_disk_, core);
 CONFIGFS_ATTR(iocore_disk_, notifier);
+CONFIGFS_ATTR(iocore_disk_, queues);
+CONFIGFS_ATTR(iocore_disk_, write_cache);
+CONFIGFS_ATTR_WO(iocore_disk_, rescan);
 CONFIGFS_ATTR(iocore_disk_, enable);
 
 static struct configfs_attribute *iocore_disk_attrs[] = {
@@ -493,6 +566,9 @@ static struct configfs_attribute *iocore_disk_attrs[] = {
 	&iocore_disk_attr_serial,
 	&iocore_disk_attr_core,
 	&iocore_disk_attr_notifier,
+	&iocore_disk_attr_queues,
+	&iocore_disk_attr_write_cache,
+	&iocore_disk_attr_rescan,
 	&iocore_disk_attr_enable,
 	NULL,
 };
@@ -525,6 +601,7 @@ static struct config_group *iocore_disk_make(struct config_group *parent,
 	if (!disk)
 		return ERR_PTR(-ENOMEM);
 	disk->notifier = IOCORE_NOTIFIER_AUTO;
+	disk->max_queues = IOCORE_MAX_QUEUES;
 	config_group_init_type_name(&disk->group, name, &iocore_disk_type);
 
 	ret = iocore_sysfs_add_disk(disk);

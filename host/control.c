@@ -59,22 +59,30 @@ static_assert(sizeof(struct iocore_direct) == 16);
 CHECK_FIELD(iocore_direct, gpa, 0);
 CHECK_FIELD(iocore_direct, gva, 8);
 
+static_assert(sizeof(struct iocore_cache) == 16);
+CHECK_FIELD(iocore_cache, slot, 0);
+CHECK_FIELD(iocore_cache, flags, 4);
+CHECK_FIELD(iocore_cache, epoch, 8);
+
 union iocore_args {
 	struct iocore_identify identify;
 	struct iocore_vcpu_notify notify;
 	struct iocore_disk_info info;
 	struct iocore_queue_create create;
 	struct iocore_direct direct;
+	struct iocore_cache cache;
 };
 
 /**
  * struct iocore_call - a sub-call that has a structure
  * @size:	of the structure
+ * @old_size:	that it had in an earlier version of the protocol, or 0
  * @reply:	the structure goes back to the guest
  * @fn:		under vm->lock
  */
 struct iocore_call {
 	size_t size;
+	size_t old_size;
 	bool reply;
 	long (*fn)(struct iocore_vm *vm, struct kvm_vcpu *vcpu,
 		   union iocore_args *args);
@@ -91,7 +99,7 @@ static long iocore_call_identify(struct iocore_vm *vm, struct kvm_vcpu *vcpu,
 		return -EINVAL;
 
 	id->version = IOCORE_RING_VERSION;
-	id->features &= IOCORE_F_DIRECT | IOCORE_F_POLL;
+	id->features &= IOCORE_F_DIRECT | IOCORE_F_POLL | IOCORE_F_CACHE;
 	WRITE_ONCE(vm->features, id->features);
 	id->max_disks = IOCORE_MAX_DISKS;
 	id->max_depth = IOCORE_HOST_DEPTH;
@@ -110,6 +118,30 @@ static long iocore_call_vcpu_notify(struct iocore_vm *vm, struct kvm_vcpu *vcpu,
 	return iocore_vcpu_register(vm, vcpu, n->gpa, n->vector);
 }
 
+/* The guest may choose write through where the administrator did not. */
+static bool iocore_cache_switchable(const struct iocore_disk *disk)
+{
+	return disk->write_cache && !disk->write_through;
+}
+
+static u32 iocore_disk_flags(const struct iocore_attachment *att)
+{
+	const struct iocore_disk *disk = att->disk;
+	u32 flags = IOCORE_DISK_FUA;
+
+	if (disk->readonly)
+		flags |= IOCORE_DISK_READONLY;
+	if (disk->write_cache && !att->write_through)
+		flags |= IOCORE_DISK_FLUSH;
+	if (iocore_notifier_polled(att))
+		flags |= IOCORE_DISK_POLL;
+	if (disk->unmap)
+		flags |= IOCORE_DISK_UNMAP;
+	if (iocore_cache_switchable(disk))
+		flags |= IOCORE_DISK_CACHE;
+	return flags;
+}
+
 static long iocore_call_disk_get(struct iocore_vm *vm, struct kvm_vcpu *vcpu,
 				 union iocore_args *args)
 {
@@ -126,23 +158,22 @@ static long iocore_call_disk_get(struct iocore_vm *vm, struct kvm_vcpu *vcpu,
 
 	*info = (struct iocore_disk_info) {
 		.slot		= slot,
+		.flags		= iocore_disk_flags(att),
 		.epoch		= att->epoch,
-		.capacity	= disk->lim.capacity,
+		.capacity	= READ_ONCE(disk->lim.capacity),
 		.logical_block	= disk->lim.logical_block,
 		.physical_block	= disk->physical_block,
 		.io_opt		= disk->io_opt,
 		.dma_align	= disk->lim.dma_align,
 		.max_bytes	= min_t(u32, disk->lim.max_bytes, IOCORE_MAX_BYTES),
 		.max_segs	= min_t(u32, disk->lim.max_segs, IOCORE_MAX_SEGS),
-		.max_queues	= IOCORE_MAX_QUEUES,
+		.max_queues	= disk->max_queues,
 		.max_depth	= IOCORE_HOST_DEPTH,
+		.max_discard	= disk->lim.max_discard,
+		.discard_granularity = disk->discard_granularity,
+		.max_write_zeroes = disk->lim.max_write_zeroes,
+		.io_min		= disk->io_min,
 	};
-	if (disk->readonly)
-		info->flags |= IOCORE_DISK_READONLY;
-	if (disk->write_cache)
-		info->flags |= IOCORE_DISK_FLUSH;
-	if (iocore_notifier_polled(att))
-		info->flags |= IOCORE_DISK_POLL;
 	memcpy(info->serial, disk->serial, IOCORE_SERIAL_LEN);
 	return 0;
 }
@@ -191,6 +222,46 @@ static long iocore_call_direct(struct iocore_vm *vm, struct kvm_vcpu *vcpu,
 	return 0;
 }
 
+/*
+ * From the store on, what the guest submits is durable when it ends; the flush
+ * makes durable what ended before. So nothing can fall between.
+ */
+static int iocore_write_through(struct iocore_attachment *att)
+{
+	int err;
+
+	if (att->write_through)
+		return 0;
+	WRITE_ONCE(att->write_through, true);
+	smp_mb();	/* the store before the flush looks at what was written */
+	err = att->disk->ops->sync(att->disk);
+	if (!err)
+		return 0;
+	WRITE_ONCE(att->write_through, false);
+	return -EIO;
+}
+
+static long iocore_call_cache(struct iocore_vm *vm, struct kvm_vcpu *vcpu,
+			      union iocore_args *args)
+{
+	const struct iocore_cache *c = &args->cache;
+	struct iocore_attachment *att;
+
+	if (c->flags & ~IOCORE_DISK_FLUSH)
+		return -EINVAL;
+	att = iocore_vm_slot(vm, c->slot);
+	if (!att)
+		return -ENOENT;
+	if (att->epoch != c->epoch)
+		return -ESTALE;
+	if (!iocore_cache_switchable(att->disk))
+		return -EOPNOTSUPP;
+	if (!c->flags)
+		return iocore_write_through(att);
+	WRITE_ONCE(att->write_through, false);
+	return 0;
+}
+
 static const struct iocore_call iocore_calls[] = {
 	[IOCORE_HC_IDENTIFY]	 = { .size = sizeof(struct iocore_identify),
 				     .reply = true,
@@ -198,12 +269,15 @@ static const struct iocore_call iocore_calls[] = {
 	[IOCORE_HC_VCPU_NOTIFY]	 = { .size = sizeof(struct iocore_vcpu_notify),
 				     .fn = iocore_call_vcpu_notify },
 	[IOCORE_HC_DISK_GET]	 = { .size = sizeof(struct iocore_disk_info),
+				     .old_size = IOCORE_DISK_INFO_SIZE_0,
 				     .reply = true,
 				     .fn = iocore_call_disk_get },
 	[IOCORE_HC_QUEUE_CREATE] = { .size = sizeof(struct iocore_queue_create),
 				     .fn = iocore_call_queue_create },
 	[IOCORE_HC_DIRECT]	 = { .size = sizeof(struct iocore_direct),
 				     .fn = iocore_call_direct },
+	[IOCORE_HC_CACHE]	 = { .size = sizeof(struct iocore_cache),
+				     .fn = iocore_call_cache },
 };
 
 /* What a newer guest says beyond what we know must be zero. */
@@ -228,11 +302,13 @@ static long iocore_read_args(struct kvm *kvm, u64 gpa, u64 size,
 			     const struct iocore_call *call,
 			     union iocore_args *args)
 {
-	if (!IS_ALIGNED(gpa, 8) || size < call->size ||
-	    size > PAGE_SIZE - offset_in_page(gpa))
+	if (!IS_ALIGNED(gpa, 8) || size > PAGE_SIZE - offset_in_page(gpa) ||
+	    (size < call->size && (!size || size != call->old_size)))
 		return -EINVAL;
-	if (kvm_read_guest(kvm, gpa, args, call->size))
+	if (kvm_read_guest(kvm, gpa, args, min(size, call->size)))
 		return -EFAULT;
+	if (size <= call->size)
+		return 0;
 	return iocore_check_tail(kvm, gpa + call->size, size - call->size);
 }
 
@@ -254,7 +330,7 @@ static long iocore_call(struct iocore_vm *vm, struct kvm_vcpu *vcpu,
 	if (ret || !call->reply)
 		return ret;
 
-	if (kvm_write_guest(vcpu->kvm, gpa, &args, call->size))
+	if (kvm_write_guest(vcpu->kvm, gpa, &args, min(size, call->size)))
 		return -EFAULT;
 	return 0;
 }

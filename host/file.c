@@ -2,11 +2,23 @@
 /*
  * file.c - file backend: O_DIRECT kiocbs over the guest's own pages
  */
+#include <linux/bvec.h>
+#include <linux/falloc.h>
 #include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/sizes.h>
 #include <linux/stat.h>
+#include <linux/uio.h>
 #include <linux/workqueue.h>
 
 #include "iocore.h"
+
+/* A request of these lengths may keep a worker busy, so not longer. */
+#define FILE_DISCARD_BYTES	SZ_1G
+#define FILE_ZEROES_BYTES	SZ_64M
+#define FILE_ZERO_PAGES		16
+#define FILE_MODE_DISCARD	(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE)
+#define FILE_MODE_ZEROES	(FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE)
 
 /* Alignment that the filesystem asks of direct I/O. */
 static int file_alignment(struct iocore_disk *disk)
@@ -31,6 +43,35 @@ static int file_alignment(struct iocore_disk *disk)
 	return 0;
 }
 
+/* A hole behind the end of the file changes nothing, but says whether it can be. */
+static bool file_can_punch(struct file *file)
+{
+	u32 block = i_blocksize(file_inode(file));
+
+	return !vfs_fallocate(file, FILE_MODE_DISCARD,
+			      round_up(i_size_read(file_inode(file)), block), block);
+}
+
+static void file_limits(struct iocore_disk *disk)
+{
+	struct inode *inode = file_inode(disk->file);
+
+	disk->physical_block = max_t(u32, i_blocksize(inode), disk->lim.logical_block);
+	disk->io_min = 0;
+	disk->io_opt = 0;
+	disk->write_cache = true;
+	disk->unmap = !disk->readonly && file_can_punch(disk->file);
+	disk->lim.max_discard = disk->unmap ? FILE_DISCARD_BYTES : 0;
+	disk->discard_granularity = disk->unmap ? disk->physical_block : 0;
+	disk->lim.max_write_zeroes = FILE_ZEROES_BYTES;
+}
+
+static u64 file_capacity(struct iocore_disk *disk)
+{
+	return round_down(i_size_read(file_inode(disk->file)), disk->lim.logical_block) >>
+		SECTOR_SHIFT;
+}
+
 static int file_backend_open(struct iocore_disk *disk)
 {
 	int flags = O_LARGEFILE | O_DIRECT | (disk->readonly ? O_RDONLY : O_RDWR);
@@ -52,11 +93,8 @@ static int file_backend_open(struct iocore_disk *disk)
 	err = file_alignment(disk);
 	if (err)
 		goto put;
-	disk->lim.capacity = round_down(i_size_read(inode), disk->lim.logical_block) >>
-		SECTOR_SHIFT;
-	disk->physical_block = max_t(u32, i_blocksize(inode), disk->lim.logical_block);
-	disk->io_opt = 0;
-	disk->write_cache = true;
+	file_limits(disk);
+	disk->lim.capacity = file_capacity(disk);
 	return 0;
 put:
 	fput(file);
@@ -95,6 +133,8 @@ static void file_rw(struct iocore_req *req)
 		ret = vfs_iocb_iter_read(file, iocb, &req->iter);
 	} else {
 		iocb->ki_flags |= IOCB_WRITE;
+		if (iocore_req_durable(req))
+			iocb->ki_flags |= IOCB_DSYNC;
 		kiocb_start_write(iocb);
 		ret = vfs_iocb_iter_write(file, iocb, &req->iter);
 	}
@@ -110,15 +150,92 @@ static void file_flush_work(struct work_struct *work)
 	iocore_req_part_end(req, vfs_fsync(iocore_req_disk(req)->file, 1));
 }
 
-/* fsync blocks: not in the disk thread, other requests wait behind it. */
-static void file_flush(struct iocore_req *req)
+/* What blocks is not for the disk thread: other requests wait behind it. */
+static void file_queue(struct iocore_req *req, work_func_t fn)
 {
-	INIT_WORK(&req->work, file_flush_work);
+	INIT_WORK(&req->work, fn);
 	queue_work(iocore_flush_wq, &req->work);
 }
 
+static void file_flush(struct iocore_req *req)
+{
+	file_queue(req, file_flush_work);
+}
+
+static int file_fallocate(struct iocore_req *req, int mode)
+{
+	return vfs_fallocate(iocore_req_disk(req)->file, mode,
+			     (loff_t)req->sqe.sector << SECTOR_SHIFT, req->sqe.len);
+}
+
+static void file_discard_work(struct work_struct *work)
+{
+	struct iocore_req *req = container_of(work, struct iocore_req, work);
+
+	iocore_req_part_end(req, file_fallocate(req, FILE_MODE_DISCARD));
+}
+
+static void file_discard(struct iocore_req *req)
+{
+	file_queue(req, file_discard_work);
+}
+
+/* As direct I/O, a few pages at a time. */
+static int file_write_zeroes(struct iocore_req *req)
+{
+	struct file *file = iocore_req_disk(req)->file;
+	loff_t pos = (loff_t)req->sqe.sector << SECTOR_SHIFT;
+	loff_t end = pos + req->sqe.len;
+	struct bio_vec bv[FILE_ZERO_PAGES];
+	struct iov_iter iter;
+	ssize_t ret;
+	int i;
+
+	for (i = 0; i < FILE_ZERO_PAGES; i++)
+		bvec_set_page(&bv[i], ZERO_PAGE(0), PAGE_SIZE, 0);
+	while (pos < end) {
+		iov_iter_bvec(&iter, ITER_SOURCE, bv, FILE_ZERO_PAGES,
+			      min_t(loff_t, end - pos, FILE_ZERO_PAGES * PAGE_SIZE));
+		ret = vfs_iter_write(file, &iter, &pos, 0);
+		if (ret <= 0)
+			return ret ?: -EIO;
+		cond_resched();
+	}
+	return 0;
+}
+
+/* Not every filesystem knows both ways of zeroing. */
+static void file_zeroes_work(struct work_struct *work)
+{
+	struct iocore_req *req = container_of(work, struct iocore_req, work);
+	int err = -EOPNOTSUPP;
+
+	if (req->sqe.flags & IOCORE_SQE_UNMAP)
+		err = file_fallocate(req, FILE_MODE_DISCARD);
+	if (err == -EOPNOTSUPP)
+		err = file_fallocate(req, FILE_MODE_ZEROES);
+	if (err == -EOPNOTSUPP)
+		err = file_write_zeroes(req);
+	iocore_req_part_end(req, err);
+}
+
+static void file_zeroes(struct iocore_req *req)
+{
+	req->then_flush = iocore_req_durable(req);
+	file_queue(req, file_zeroes_work);
+}
+
+static int file_sync(struct iocore_disk *disk)
+{
+	return vfs_fsync(disk->file, 1);
+}
+
 const struct iocore_backend_ops iocore_file_ops = {
-	.open	= file_backend_open,
-	.rw	= file_rw,
-	.flush	= file_flush,
+	.open		= file_backend_open,
+	.capacity	= file_capacity,
+	.rw		= file_rw,
+	.flush		= file_flush,
+	.discard	= file_discard,
+	.zeroes		= file_zeroes,
+	.sync		= file_sync,
 };

@@ -101,27 +101,52 @@ u64 iocore_core_total_ns(const struct iocore_core *core);
 
 /**
  * struct iocore_backend_ops - how a disk does I/O
- * @open:	fills @disk->lim and @disk->info fields from disk->file
- * @rw:		start a read or write of req->iter; ends by iocore_req_end()
- * @flush:	start a flush; ends by iocore_req_end()
+ * @open:	fills @disk->lim and what follows it from disk->path
+ * @capacity:	what it is now, in sectors
+ * @rw:		start a read or write of req->iter
+ * @flush:	start a flush
+ * @discard:	start a discard of the request's range
+ * @zeroes:	start a write of zeroes to it
+ * @sync:	flush, and wait; errno
+ *
+ * What is started ends by iocore_req_part_end().
  */
 struct iocore_backend_ops {
 	int (*open)(struct iocore_disk *disk);
+	u64 (*capacity)(struct iocore_disk *disk);
 	void (*rw)(struct iocore_req *req);
 	void (*flush)(struct iocore_req *req);
+	void (*discard)(struct iocore_req *req);
+	void (*zeroes)(struct iocore_req *req);
+	int (*sync)(struct iocore_disk *disk);
 };
 
 extern const struct iocore_backend_ops iocore_bdev_ops;
 extern const struct iocore_backend_ops iocore_file_ops;
 
-/* Per-CPU; read through iocore_disk_stats_sum(). */
+/* The histograms of a disk; WRITE_ZEROES counts as a discard. */
+enum iocore_latency {
+	IOCORE_LATENCY_READ,
+	IOCORE_LATENCY_WRITE,
+	IOCORE_LATENCY_FLUSH,
+	IOCORE_LATENCY_DISCARD,
+	IOCORE_LATENCIES,
+};
+
+#define IOCORE_LATENCY_ENTRIES	24
+
+/* Per-CPU; read through iocore_disk_stats_sum(). All u64. */
 struct iocore_disk_stats {
 	u64 reads;
 	u64 writes;
 	u64 flushes;
+	u64 discards;
+	u64 write_zeroes;
 	u64 read_bytes;
 	u64 write_bytes;
+	u64 discard_bytes;
 	u64 errors;
+	u64 latency[IOCORE_LATENCIES][IOCORE_LATENCY_ENTRIES];
 };
 
 /**
@@ -129,6 +154,10 @@ struct iocore_disk_stats {
  * @list:	all disks, under iocore_config_lock
  * @attachments: bindings, under iocore_config_lock
  * @notifier: enum iocore_notifier; stays as long as it is attached
+ * @write_through: each write is to be durable before it completes
+ * @max_queues: queues that a guest may make
+ * @write_cache: the backend has a volatile cache
+ * @unmap:	WRITE_ZEROES can give up storage
  */
 struct iocore_disk {
 	struct config_group group;
@@ -141,6 +170,8 @@ struct iocore_disk {
 	bool enabled;
 	unsigned int attachments;
 	unsigned int notifier;
+	bool write_through;
+	unsigned int max_queues;
 
 	struct iocore_core *core;
 	const struct iocore_backend_ops *ops;
@@ -148,8 +179,11 @@ struct iocore_disk {
 	struct block_device *bdev;
 	struct iocore_limits lim;
 	u32 physical_block;
+	u32 io_min;
 	u32 io_opt;
+	u32 discard_granularity;
 	bool write_cache;
+	bool unmap;
 	struct list_head open;		/* under iocore_config_lock */
 	struct iocore_disk_stats __percpu *stats;
 	atomic_t in_flight;
@@ -167,6 +201,17 @@ extern struct workqueue_struct *iocore_flush_wq;
  */
 int iocore_disk_open(struct iocore_disk *disk);
 void iocore_disk_close(struct iocore_disk *disk);
+/* Read the capacity anew; under iocore_config_lock. The guests are not told. */
+int iocore_disk_rescan(struct iocore_disk *disk);
+
+/* ---- stats.c -------------------------------------------------------------- */
+
+int iocore_stats_alloc(struct iocore_disk *disk);
+void iocore_stats_free(struct iocore_disk *disk);
+/* A request that was taken has ended. Any context. */
+void iocore_stats_req(struct iocore_req *req, enum iocore_status status);
+/* One was refused. */
+void iocore_stats_error(struct iocore_disk *disk);
 void iocore_disk_stats_sum(const struct iocore_disk *disk, struct iocore_disk_stats *sum);
 
 /* Serializes configfs enable, attach and detach bookkeeping; innermost but core->lock. */
@@ -243,6 +288,7 @@ struct iocore_vm {
 	struct kobject kobj;
 	struct kobject *disks;		/* sysfs directories */
 	struct kobject *notifiers;
+	struct kobject *queues;
 	struct rcu_head rcu;
 	struct hlist_node node;
 	struct mutex lock;		/* slots, vcpus, queues of the attachments */
@@ -263,6 +309,7 @@ struct iocore_vm {
  * @draining:	contexts that destroy queues which they took out of @queues
  * @work:	requests on their way to the disk thread
  * @dead:	the disk thread is gone: requests end with IOCORE_S_GONE
+ * @write_through: as the disk's, or what the guest chose; written under vm->lock
  */
 struct iocore_attachment {
 	struct iocore_vm *vm;
@@ -279,6 +326,7 @@ struct iocore_attachment {
 	struct llist_head work;
 	bool dead;
 	bool bound;
+	bool write_through;
 	struct rcu_head rcu;
 };
 
@@ -397,6 +445,8 @@ const char *iocore_direct_reason(struct iocore_vm *vm, const struct iocore_vcpu 
 /**
  * struct iocore_req - one request in flight, named by its tag
  * @busy:	claimed by IOCore, released just before the CQE is written
+ * @then_flush:	without an error it ends only after a flush
+ * @start_ns:	local_clock() when its SQE was taken
  */
 struct iocore_req {
 	struct iocore_queue *queue;
@@ -409,12 +459,23 @@ struct iocore_req {
 	atomic_t pending;		/* parts (bios) not ended, plus the submitter */
 	int error;			/* first errno of the parts */
 	unsigned long busy;
+	bool then_flush;
+	u64 start_ns;
 	struct kiocb iocb;		/* file.c */
-	struct work_struct work;	/* file.c: flush */
+	struct work_struct work;	/* what blocks, on iocore_flush_wq */
+};
+
+/* Counters of a queue: @requests of IOCore, the others under cq_lock. */
+struct iocore_queue_stats {
+	u64 requests;
+	u64 completions;
+	u64 notified;
+	u64 suppressed;
 };
 
 /**
  * struct iocore_queue - a ring
+ * @attr:	sysfs, as long as it is in its attachment's table
  * @ref:	one for the queue, one a request in flight
  * @drained:	@ref reached zero
  */
@@ -438,6 +499,9 @@ struct iocore_queue {
 	u32 held;			/* CQEs that wait for it */
 	u64 last_post;			/* local_clock(), ns */
 	u64 post_gap;			/* moving average between posts, ns */
+	struct iocore_queue_stats stats;
+	struct kobj_attribute attr;
+	char name[16];			/* SLOT-NR */
 	struct kref ref;
 	struct completion drained;
 	struct iocore_req *reqs;
@@ -460,6 +524,14 @@ enum iocore_status iocore_errno_to_status(int err);
 static inline struct iocore_disk *iocore_req_disk(struct iocore_req *req)
 {
 	return req->queue->att->disk;
+}
+
+/* Must a write be durable before it ends? Not where writes always are. */
+static inline bool iocore_req_durable(struct iocore_req *req)
+{
+	return iocore_req_disk(req)->write_cache &&
+		(req->sqe.flags & IOCORE_SQE_FUA ||
+		 READ_ONCE(req->queue->att->write_through));
 }
 
 /* core.c: a queue joins or leaves its core; on return of del no poll runs or will. */
@@ -493,6 +565,8 @@ bool iocore_vm_slot_closing(struct iocore_vm *vm, u32 slot);
 int iocore_vm_drop_queue(struct iocore_vm *vm, u32 slot, u32 nr);
 /* Drop queues and notification pages; waits for attachments that close. */
 void iocore_vm_reset(struct iocore_vm *vm);
+/* Tell the VMs that have the disk to look at it. */
+void iocore_vms_notify_disk(const struct iocore_disk *disk);
 /* KVM's callback: user space has reset a vCPU. */
 void iocore_vm_user_reset(struct kvm *kvm);
 
@@ -513,5 +587,8 @@ int iocore_sysfs_add_vm(struct iocore_vm *vm);
 void iocore_sysfs_del_vm(struct iocore_vm *vm);
 int iocore_sysfs_add_attachment(struct iocore_attachment *att);
 void iocore_sysfs_del_attachment(struct iocore_attachment *att);
+/* Under vm->lock, which names it: its number may be given again once it is off. */
+void iocore_sysfs_add_queue(struct iocore_queue *q);
+void iocore_sysfs_del_queue(struct iocore_queue *q);
 
 #endif /* _IOCORE_H */

@@ -166,6 +166,7 @@ static void suppressed(struct iocore_queue *q, u32 cqes)
 
 	if (!cqes)
 		return;
+	q->stats.suppressed += cqes;
 	atomic64_add(cqes, &vm->stats.notifications_suppressed);
 	trace_iocore_notify(vm->pid, q->vcpu_id, 0, IOCORE_NOTIFY_SUPPRESSED);
 }
@@ -177,6 +178,7 @@ static void announce(struct iocore_queue *q, u32 tail, u32 spared)
 	q->held = 0;
 	WRITE_ONCE(q->due, false);
 	q->notified = tail;
+	q->stats.notified++;
 }
 
 bool iocore_notify_now(struct iocore_queue *q, bool crossed)

@@ -10,6 +10,7 @@
  */
 #include <linux/bitops.h>
 #include <linux/nospec.h>
+#include <linux/sched/clock.h>
 #include <linux/slab.h>
 #include <linux/srcu.h>
 #include <linux/vmalloc.h>
@@ -17,6 +18,7 @@
 #include "iocore.h"
 #include "trace.h"
 
+/* Errors of bios are errno by now, see blk_status_to_errno(). */
 enum iocore_status iocore_errno_to_status(int err)
 {
 	switch (err) {
@@ -24,6 +26,7 @@ enum iocore_status iocore_errno_to_status(int err)
 		return IOCORE_S_OK;
 	case -ENOMEM:
 	case -EAGAIN:
+	case -EBUSY:
 		return IOCORE_S_AGAIN;
 	case -ENOSPC:
 	case -EDQUOT:
@@ -36,6 +39,22 @@ enum iocore_status iocore_errno_to_status(int err)
 		return IOCORE_S_NOTSUPP;
 	case -EROFS:
 		return IOCORE_S_READONLY;
+	case -ETIMEDOUT:
+	case -ETIME:
+		return IOCORE_S_TIMEOUT;
+	case -ENODATA:
+		return IOCORE_S_MEDIUM;
+	case -EREMOTEIO:
+		return IOCORE_S_TARGET;
+	case -ENOLINK:
+		return IOCORE_S_TRANSPORT;
+	case -EBADE:
+		return IOCORE_S_RESERVED;
+	case -EILSEQ:
+		return IOCORE_S_PROTECTION;
+	case -ENODEV:
+	case -ENXIO:
+		return IOCORE_S_OFFLINE;
 	default:
 		return IOCORE_S_IOERR;
 	}
@@ -51,6 +70,7 @@ static void queue_post(struct iocore_queue *q, u16 tag, enum iocore_status statu
 	spin_lock_irqsave(&q->cq_lock, flags);
 	old = iocore_ring_cq_tail(&q->ring);
 	iocore_ring_cq_post(&q->ring, tag, status);
+	q->stats.completions++;
 	notify = iocore_notify_now(q, iocore_ring_cq_must_notify(&q->ring, old));
 	spin_unlock_irqrestore(&q->cq_lock, flags);
 
@@ -63,12 +83,12 @@ static void queue_post(struct iocore_queue *q, u16 tag, enum iocore_status statu
 static void queue_refuse(struct iocore_queue *q, u16 tag, enum iocore_status status)
 {
 	atomic64_inc(&q->att->vm->stats.bad_descriptor);
-	this_cpu_inc(q->att->disk->stats->errors);
+	iocore_stats_error(q->att->disk);
 	trace_iocore_bad("descriptor", status);
 	queue_post(q, tag, status);
 }
 
-static void queue_accept(struct iocore_queue *q, const struct iocore_sqe *sqe)
+static void queue_accept(struct iocore_queue *q, const struct iocore_sqe *sqe, u64 now)
 {
 	enum iocore_status status = iocore_sqe_validate(sqe, &q->lim);
 	struct iocore_req *req;
@@ -91,6 +111,7 @@ static void queue_accept(struct iocore_queue *q, const struct iocore_sqe *sqe)
 	req->sqe = *sqe;
 	req->segs = NULL;
 	req->iov = NULL;
+	req->start_ns = now;
 	iocore_thread_submit(req);
 }
 
@@ -99,6 +120,7 @@ unsigned int iocore_queue_poll(struct iocore_queue *q)
 	bool was_broken = iocore_ring_is_broken(&q->ring);
 	struct iocore_sqe sqe;
 	int i, n;
+	u64 now;
 
 	n = iocore_ring_sq_peek(&q->ring);
 	if (n < 0 && !was_broken) {
@@ -110,10 +132,13 @@ unsigned int iocore_queue_poll(struct iocore_queue *q)
 		return 0;
 
 	n = min(n, IOCORE_BATCH);
+	now = local_clock();
+	q->lim.capacity = READ_ONCE(q->att->disk->lim.capacity);
 	for (i = 0; i < n; i++) {
 		iocore_ring_sq_copy(&q->ring, &sqe);
-		queue_accept(q, &sqe);
+		queue_accept(q, &sqe, now);
 	}
+	WRITE_ONCE(q->stats.requests, q->stats.requests + n);
 	iocore_ring_sq_release(&q->ring);
 	iocore_mark_dirty(q->att->vm->kvm, q->gfn);
 	return n;
@@ -144,43 +169,47 @@ static void req_rw(struct iocore_req *req)
 
 void iocore_req_start(struct iocore_req *req)
 {
+	const struct iocore_backend_ops *ops = iocore_req_disk(req)->ops;
+
 	atomic_set(&req->pending, 1);
 	req->error = 0;
-	if (req->sqe.opcode == IOCORE_OP_FLUSH)
-		iocore_req_disk(req)->ops->flush(req);
-	else
+	req->then_flush = false;
+	switch (req->sqe.opcode) {
+	case IOCORE_OP_FLUSH:
+		ops->flush(req);
+		break;
+	case IOCORE_OP_DISCARD:
+		ops->discard(req);
+		break;
+	case IOCORE_OP_WRITE_ZEROES:
+		ops->zeroes(req);
+		break;
+	default:
 		req_rw(req);
+	}
+}
+
+static void req_flush_work(struct work_struct *work)
+{
+	struct iocore_req *req = container_of(work, struct iocore_req, work);
+
+	atomic_set(&req->pending, 1);
+	iocore_req_disk(req)->ops->flush(req);
 }
 
 void iocore_req_part_end(struct iocore_req *req, int error)
 {
 	if (error)
 		cmpxchg(&req->error, 0, error);
-	if (atomic_dec_and_test(&req->pending))
-		iocore_req_end(req, iocore_errno_to_status(req->error));
-}
-
-static void req_account(struct iocore_req *req, enum iocore_status status)
-{
-	struct iocore_disk_stats __percpu *stats = iocore_req_disk(req)->stats;
-
-	if (status != IOCORE_S_OK) {
-		this_cpu_inc(stats->errors);
+	if (!atomic_dec_and_test(&req->pending))
+		return;
+	if (req->then_flush && !req->error) {
+		req->then_flush = false;
+		INIT_WORK(&req->work, req_flush_work);
+		queue_work(iocore_flush_wq, &req->work);
 		return;
 	}
-	switch (req->sqe.opcode) {
-	case IOCORE_OP_READ:
-		this_cpu_inc(stats->reads);
-		this_cpu_add(stats->read_bytes, req->sqe.len);
-		break;
-	case IOCORE_OP_WRITE:
-		this_cpu_inc(stats->writes);
-		this_cpu_add(stats->write_bytes, req->sqe.len);
-		break;
-	case IOCORE_OP_FLUSH:
-		this_cpu_inc(stats->flushes);
-		break;
-	}
+	iocore_req_end(req, iocore_errno_to_status(req->error));
 }
 
 static void queue_drained(struct kref *ref)
@@ -193,7 +222,7 @@ void iocore_req_end(struct iocore_req *req, enum iocore_status status)
 	struct iocore_queue *q = req->queue;
 	u16 tag = req->sqe.tag;
 
-	req_account(req, status);
+	iocore_stats_req(req, status);
 	if (req->sqe.opcode == IOCORE_OP_READ)
 		iocore_req_mark_dirty(req);
 	iocore_req_unmap(req);
@@ -248,7 +277,7 @@ static void queue_free(struct iocore_queue *q)
 
 static int queue_check(struct iocore_attachment *att, const struct iocore_queue_create *p)
 {
-	if (p->queue >= IOCORE_MAX_QUEUES || p->notify_bit >= IOCORE_NOTIFY_BITS ||
+	if (p->queue >= att->disk->max_queues || p->notify_bit >= IOCORE_NOTIFY_BITS ||
 	    !iocore_ring_depth_ok(p->depth) || !PAGE_ALIGNED(p->gpa) ||
 	    p->gpa + iocore_ring_bytes(p->depth) < p->gpa)
 		return -EINVAL;
@@ -286,6 +315,7 @@ int iocore_queue_create(struct iocore_attachment *att, const struct iocore_queue
 	}
 	iocore_ring_init(&q->ring, q->area, p->depth);
 	att->queues[p->queue] = q;
+	iocore_sysfs_add_queue(q);
 	iocore_core_add_queue(q->core, q);
 	return 0;
 }

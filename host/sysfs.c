@@ -104,6 +104,9 @@ IOCORE_FILE(disk, writes, "%llu", iocore_disk_stats_get(obj).writes);
 IOCORE_FILE(disk, flushes, "%llu", iocore_disk_stats_get(obj).flushes);
 IOCORE_FILE(disk, read_bytes, "%llu", iocore_disk_stats_get(obj).read_bytes);
 IOCORE_FILE(disk, write_bytes, "%llu", iocore_disk_stats_get(obj).write_bytes);
+IOCORE_FILE(disk, discards, "%llu", iocore_disk_stats_get(obj).discards);
+IOCORE_FILE(disk, discard_bytes, "%llu", iocore_disk_stats_get(obj).discard_bytes);
+IOCORE_FILE(disk, write_zeroes, "%llu", iocore_disk_stats_get(obj).write_zeroes);
 IOCORE_FILE(disk, errors, "%llu", iocore_disk_stats_get(obj).errors);
 IOCORE_FILE(disk, in_flight, "%d", atomic_read(&obj->in_flight));
 IOCORE_FILE(disk, capacity, "%llu", READ_ONCE(obj->lim.capacity));
@@ -124,12 +127,51 @@ static ssize_t disk_path_show(struct kobject *kobj, struct kobj_attribute *attr,
 static struct kobj_attribute disk_attr_path =
 	__ATTR(path, 0444, disk_path_show, NULL);
 
+static ssize_t disk_latency_emit(struct kobject *kobj, enum iocore_latency which,
+				 char *buf)
+{
+	struct iocore_disk *disk = container_of(kobj, struct iocore_disk, kobj);
+	struct iocore_disk_stats *sum;
+	int i, at = 0;
+
+	sum = kmalloc(sizeof(*sum), GFP_KERNEL);
+	if (!sum)
+		return -ENOMEM;
+	*sum = iocore_disk_stats_get(disk);
+	for (i = 0; i < IOCORE_LATENCY_ENTRIES; i++)
+		at += sysfs_emit_at(buf, at, "%s%llu", i ? " " : "", sum->latency[which][i]);
+	kfree(sum);
+	return at + sysfs_emit_at(buf, at, "\n");
+}
+
+#define IOCORE_LATENCY_FILE(_name, _which)				\
+static ssize_t disk_##_name##_show(struct kobject *kobj,		\
+				   struct kobj_attribute *attr,		\
+				   char *buf)				\
+{									\
+	return disk_latency_emit(kobj, _which, buf);			\
+}									\
+static struct kobj_attribute disk_attr_##_name =			\
+	__ATTR(_name, 0444, disk_##_name##_show, NULL)
+
+IOCORE_LATENCY_FILE(latency_read, IOCORE_LATENCY_READ);
+IOCORE_LATENCY_FILE(latency_write, IOCORE_LATENCY_WRITE);
+IOCORE_LATENCY_FILE(latency_flush, IOCORE_LATENCY_FLUSH);
+IOCORE_LATENCY_FILE(latency_discard, IOCORE_LATENCY_DISCARD);
+
 static struct attribute *disk_attrs[] = {
 	&disk_attr_reads.attr,
 	&disk_attr_writes.attr,
 	&disk_attr_flushes.attr,
 	&disk_attr_read_bytes.attr,
 	&disk_attr_write_bytes.attr,
+	&disk_attr_discards.attr,
+	&disk_attr_discard_bytes.attr,
+	&disk_attr_write_zeroes.attr,
+	&disk_attr_latency_read.attr,
+	&disk_attr_latency_write.attr,
+	&disk_attr_latency_flush.attr,
+	&disk_attr_latency_discard.attr,
 	&disk_attr_errors.attr,
 	&disk_attr_in_flight.attr,
 	&disk_attr_capacity.attr,
@@ -188,6 +230,20 @@ IOCORE_FILE(vm, direct_revoked, "%lld", VM_STAT(direct_revoked));
 IOCORE_FILE(vm, bad_control, "%lld", VM_STAT(bad_control));
 IOCORE_FILE(vm, bad_descriptor, "%lld", VM_STAT(bad_descriptor));
 IOCORE_FILE(vm, bad_ring, "%lld", VM_STAT(bad_ring));
+
+/* It lives no longer than KVM's VM does: see iocore_sysfs_del_vm(). */
+static u64 vm_exits(struct iocore_vm *vm)
+{
+	struct kvm_vcpu *vcpu;
+	unsigned long i;
+	u64 sum = 0;
+
+	kvm_for_each_vcpu(i, vcpu, vm->kvm)
+		sum += READ_ONCE(vcpu->stat.exits);
+	return sum;
+}
+
+IOCORE_FILE(vm, exits, "%llu", vm_exits(obj));
 
 static u64 entries_normal(const struct kvm_direct_stats *stats)
 {
@@ -288,6 +344,7 @@ static struct kobj_attribute vm_attr_direct_reasons =
 static struct attribute *vm_attrs[] = {
 	&vm_attr_pid.attr,
 	&vm_attr_kicks.attr,
+	&vm_attr_exits.attr,
 	&vm_attr_notifications_direct.attr,
 	&vm_attr_notifications_repended.attr,
 	&vm_attr_notifications_injected.attr,
@@ -334,8 +391,13 @@ int iocore_sysfs_add_vm(struct iocore_vm *vm)
 	vm->notifiers = kobject_create_and_add("notifiers", &vm->kobj);
 	if (!vm->notifiers)
 		goto err_disks;
+	vm->queues = kobject_create_and_add("queues", &vm->kobj);
+	if (!vm->queues)
+		goto err_notifiers;
 	return 0;
 
+err_notifiers:
+	kobject_put(vm->notifiers);
 err_disks:
 	kobject_put(vm->disks);
 err_put:
@@ -346,6 +408,7 @@ err_put:
 /* The caller's reference to the vm stays. */
 void iocore_sysfs_del_vm(struct iocore_vm *vm)
 {
+	kobject_put(vm->queues);
 	kobject_put(vm->notifiers);
 	kobject_put(vm->disks);
 	kobject_del(&vm->kobj);
@@ -401,6 +464,50 @@ void iocore_sysfs_del_attachment(struct iocore_attachment *att)
 {
 	sysfs_remove_file(att->vm->notifiers, &att->notifier_attr.attr);
 	sysfs_remove_file(att->vm->disks, &att->attr.attr);
+}
+
+/* RCU keeps the core and its name: a queue may move to another. */
+static ssize_t queue_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	struct iocore_queue *q = container_of(attr, struct iocore_queue, attr);
+	u64 requests, completions;
+	int at;
+
+	rcu_read_lock();
+	at = sysfs_emit(buf, "core %s\n", iocore_core_name(READ_ONCE(q->core)));
+	rcu_read_unlock();
+
+	completions = READ_ONCE(q->stats.completions);
+	smp_rmb();	/* what is completed was requested */
+	requests = READ_ONCE(q->stats.requests);
+	return at + sysfs_emit_at(buf, at,
+				  "requests %llu\ncompletions %llu\nin_flight %lld\nnotified %llu\nsuppressed %llu\n",
+				  requests, completions,
+				  max_t(s64, requests - completions, 0),
+				  READ_ONCE(q->stats.notified),
+				  READ_ONCE(q->stats.suppressed));
+}
+
+/* Without memory for the file the queue works all the same. */
+void iocore_sysfs_add_queue(struct iocore_queue *q)
+{
+	struct iocore_vm *vm = q->att->vm;
+
+	lockdep_assert_held(&vm->lock);
+	snprintf(q->name, sizeof(q->name), "%u-%u", q->att->slot, q->nr);
+	sysfs_attr_init(&q->attr.attr);
+	q->attr.attr.name = q->name;
+	q->attr.attr.mode = 0444;
+	q->attr.show = queue_show;
+	if (sysfs_create_file(vm->queues, &q->attr.attr))
+		q->attr.attr.name = NULL;
+}
+
+void iocore_sysfs_del_queue(struct iocore_queue *q)
+{
+	lockdep_assert_held(&q->att->vm->lock);
+	if (q->attr.attr.name)
+		sysfs_remove_file(q->att->vm->queues, &q->attr.attr);
 }
 
 /* ---- the directories --------------------------------------------------------- */

@@ -204,6 +204,7 @@ static void iocore_doom(struct iocore_doomed *doomed,
 	for (; nr; nr--, first++) {
 		if (!att->queues[first])
 			continue;
+		iocore_sysfs_del_queue(att->queues[first]);
 		doomed->queues[doomed->nr++] = att->queues[first];
 		att->queues[first] = NULL;
 	}
@@ -324,7 +325,7 @@ void iocore_vm_user_reset(struct kvm *kvm)
 
 /* ---- attach ---------------------------------------------------------------- */
 
-static bool iocore_vm_has_disk(struct iocore_vm *vm, struct iocore_disk *disk)
+static bool iocore_vm_has_disk(struct iocore_vm *vm, const struct iocore_disk *disk)
 {
 	struct iocore_attachment *att;
 	unsigned int i;
@@ -420,6 +421,7 @@ static int iocore_vm_attach(struct iocore_vm *vm, const char *disk, int slot,
 		goto err_module;
 	}
 	att->notifier = notifier == IOCORE_NOTIFIER_DISK ? att->disk->notifier : notifier;
+	att->write_through = att->disk->write_through;
 
 	if (iocore_notifier_is_direct(att->notifier))
 		events |= IOCORE_EVENT_DIRECT;
@@ -461,6 +463,23 @@ int iocore_attach(struct kvm *kvm, const char *disk, int slot, unsigned int noti
 	ret = iocore_vm_attach(vm, disk, slot, notifier);
 	iocore_vm_put(vm);
 	return ret;
+}
+
+void iocore_vms_notify_disk(const struct iocore_disk *disk)
+{
+	struct iocore_vm *vm;
+	bool has;
+	int bkt;
+
+	mutex_lock(&iocore_vms_lock);
+	hash_for_each(iocore_vms, bkt, vm, node) {
+		mutex_lock(&vm->lock);
+		has = !vm->dead && iocore_vm_has_disk(vm, disk);
+		mutex_unlock(&vm->lock);
+		if (has)
+			iocore_notify_event(vm, IOCORE_EVENT_DISKS);
+	}
+	mutex_unlock(&iocore_vms_lock);
 }
 
 /* ---- detach ---------------------------------------------------------------- */

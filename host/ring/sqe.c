@@ -6,6 +6,7 @@
 
 #define SECTOR_BYTES	512U
 #define SECTOR_BITS	9
+#define ALL_FLAGS	(IOCORE_SQE_TABLE | IOCORE_SQE_FUA | IOCORE_SQE_UNMAP)
 
 static_assert(sizeof(struct iocore_seg) == 16);
 static_assert(offsetof(struct iocore_seg, len) == 8);
@@ -31,9 +32,42 @@ static bool pads_are_zero(const struct iocore_sqe *sqe)
 	return !pads;
 }
 
+/* The flags that mean something to an opcode. */
+static u8 flags_of(u8 opcode)
+{
+	switch (opcode) {
+	case IOCORE_OP_READ:
+		return IOCORE_SQE_TABLE;
+	case IOCORE_OP_WRITE:
+		return IOCORE_SQE_TABLE | IOCORE_SQE_FUA;
+	case IOCORE_OP_WRITE_ZEROES:
+		return IOCORE_SQE_FUA | IOCORE_SQE_UNMAP;
+	default:
+		return 0;
+	}
+}
+
+static u32 max_len(u8 opcode, const struct iocore_limits *limits)
+{
+	switch (opcode) {
+	case IOCORE_OP_DISCARD:
+		return limits->max_discard;
+	case IOCORE_OP_WRITE_ZEROES:
+		return limits->max_write_zeroes;
+	default:
+		return limits->max_bytes < IOCORE_MAX_BYTES ? limits->max_bytes :
+							      IOCORE_MAX_BYTES;
+	}
+}
+
+static bool has_data(u8 opcode)
+{
+	return opcode == IOCORE_OP_READ || opcode == IOCORE_OP_WRITE;
+}
+
 static enum iocore_status validate_flush(const struct iocore_sqe *sqe)
 {
-	if (sqe->flags || sqe->nr_segs || sqe->sector || sqe->len)
+	if (sqe->nr_segs || sqe->sector || sqe->len)
 		return IOCORE_S_INVAL;
 	return IOCORE_S_OK;
 }
@@ -42,6 +76,9 @@ static enum iocore_status validate_layout(const struct iocore_sqe *sqe,
 					  const struct iocore_limits *limits)
 {
 	u64 end;
+
+	if (!has_data(sqe->opcode))
+		return sqe->nr_segs ? IOCORE_S_INVAL : IOCORE_S_OK;
 
 	if (!sqe->nr_segs || sqe->nr_segs > limits->max_segs ||
 	    sqe->nr_segs > IOCORE_MAX_SEGS)
@@ -66,8 +103,7 @@ static enum iocore_status validate_extent(const struct iocore_sqe *sqe,
 	u64 sectors = sqe->len >> SECTOR_BITS;
 	u32 block = limits->logical_block;
 
-	if (!sqe->len || sqe->len > limits->max_bytes ||
-	    sqe->len > IOCORE_MAX_BYTES)
+	if (!sqe->len || sqe->len > max_len(sqe->opcode, limits))
 		return IOCORE_S_INVAL;
 	if ((sqe->len & (block - 1)) ||
 	    (sqe->sector & ((block >> SECTOR_BITS) - 1)))
@@ -96,12 +132,15 @@ enum iocore_status iocore_sqe_validate(const struct iocore_sqe *sqe,
 {
 	enum iocore_status status;
 
-	if (sqe->opcode > IOCORE_OP_FLUSH || (sqe->flags & ~IOCORE_SQE_TABLE))
+	if (sqe->opcode > IOCORE_OP_WRITE_ZEROES || (sqe->flags & ~ALL_FLAGS))
 		return IOCORE_S_NOTSUPP;
-	if (sqe->tag >= limits->depth || !pads_are_zero(sqe))
+	if (sqe->tag >= limits->depth || !pads_are_zero(sqe) ||
+	    (sqe->flags & ~flags_of(sqe->opcode)))
 		return IOCORE_S_INVAL;
 	if (sqe->opcode == IOCORE_OP_FLUSH)
 		return validate_flush(sqe);
+	if (!max_len(sqe->opcode, limits))
+		return IOCORE_S_NOTSUPP;
 
 	status = validate_layout(sqe, limits);
 	if (status)
@@ -109,7 +148,7 @@ enum iocore_status iocore_sqe_validate(const struct iocore_sqe *sqe,
 	status = validate_extent(sqe, limits);
 	if (status)
 		return status;
-	if (sqe->opcode == IOCORE_OP_WRITE && limits->readonly)
+	if (sqe->opcode != IOCORE_OP_READ && limits->readonly)
 		return IOCORE_S_READONLY;
 	return IOCORE_S_OK;
 }

@@ -17,6 +17,8 @@
  * @logical_block:	bytes, a power of two, at least 512
  * @max_bytes:		longest request
  * @max_segs:		most segments of a request
+ * @max_discard:	longest DISCARD in bytes, 0: not supported
+ * @max_write_zeroes:	longest WRITE_ZEROES in bytes, 0: not supported
  * @dma_align:		mask for segment addresses and lengths
  * @depth:		entries of the queue: tags are below it
  * @readonly:		writes are refused
@@ -28,6 +30,8 @@ struct iocore_limits {
 	u32 logical_block;
 	u32 max_bytes;
 	u32 max_segs;
+	u32 max_discard;
+	u32 max_write_zeroes;
 	u32 dma_align;
 	u16 depth;
 	bool readonly;

@@ -54,6 +54,15 @@ static void host_peek(struct state *s)
 	s->allowed = n < 0 ? 0 : n;
 }
 
+static u32 longest(struct state *s, u8 opcode)
+{
+	if (opcode == IOCORE_OP_DISCARD)
+		return s->limits.max_discard;
+	if (opcode == IOCORE_OP_WRITE_ZEROES)
+		return s->limits.max_write_zeroes;
+	return s->limits.max_bytes;
+}
+
 static void host_copy(struct state *s)
 {
 	enum iocore_status status;
@@ -67,13 +76,18 @@ static void host_copy(struct state *s)
 	status = iocore_sqe_validate(&sqe, &s->limits);
 	if (status)
 		return;
-	require(sqe.tag < s->limits.depth && sqe.opcode <= IOCORE_OP_FLUSH);
+	require(sqe.tag < s->limits.depth && sqe.opcode <= IOCORE_OP_WRITE_ZEROES);
 	if (sqe.opcode == IOCORE_OP_FLUSH)
 		return;
-	require(sqe.nr_segs && sqe.nr_segs <= s->limits.max_segs);
-	require(sqe.len && sqe.len <= s->limits.max_bytes);
+	require(sqe.len && sqe.len <= longest(s, sqe.opcode));
 	require(sqe.sector < s->limits.capacity &&
 		sqe.sector + sqe.len / 512 <= s->limits.capacity);
+	require(sqe.opcode == IOCORE_OP_READ || !s->limits.readonly);
+	if (sqe.opcode > IOCORE_OP_FLUSH) {
+		require(!sqe.nr_segs && !(sqe.flags & IOCORE_SQE_TABLE));
+		return;
+	}
+	require(sqe.nr_segs && sqe.nr_segs <= s->limits.max_segs);
 	if (!(sqe.flags & IOCORE_SQE_TABLE)) {
 		require(sqe.nr_segs <= IOCORE_INLINE_SEGS);
 		iocore_segs_validate(sqe.seg, sqe.nr_segs, sqe.len, &s->limits);
@@ -195,6 +209,8 @@ int fuzz_one_input(const u8 *data, size_t size)
 		.dma_align = 511,
 		.depth = s.ring.depth,
 		.readonly = input(&s, 1) & 1,
+		.max_discard = input(&s, 4),
+		.max_write_zeroes = input(&s, 4),
 	};
 	memcpy(area + IOCORE_PAGE_SIZE, &(struct iocore_sqe){ .opcode = IOCORE_OP_FLUSH },
 	       sizeof(struct iocore_sqe));

@@ -38,7 +38,8 @@ static void case_features_unknown(struct hostile *h)
 	};
 
 	hostile_call_arg(h, "features", IOCORE_HC_IDENTIFY, &id, sizeof(id), 0);
-	if (id.features & ~(IOCORE_F_DIRECT | IOCORE_F_POLL))
+	if (id.features & ~(IOCORE_F_DIRECT | IOCORE_F_POLL | IOCORE_F_REPLAY |
+			    IOCORE_F_QUEUE_POLL | IOCORE_F_CACHE))
 		hostile_fail(h, "the host knows features %#llx", id.features);
 	if (id.pad || !id.max_disks || id.max_depth < IOCORE_MIN_DEPTH)
 		hostile_fail(h, "the answer makes no sense");
@@ -95,7 +96,7 @@ static void case_structure_place(struct hostile *h)
 
 static void case_unknown_call(struct hostile *h)
 {
-	hostile_call(h, "7", 7, 0, 0, 0, -EINVAL);
+	hostile_call(h, "9", 9, 0, 0, 0, -EINVAL);
 	hostile_call(h, "wild", 1ULL << 40, 0, 0, 0, -EINVAL);
 	hostile_call(h, "largest", ~0ULL, 0, 0, 0, -EINVAL);
 }
@@ -147,6 +148,53 @@ static void case_disk_slot(struct hostile *h)
 	hostile_call_arg(h, "256", IOCORE_HC_DISK_GET, &info, sizeof(info), -ENOENT);
 	info.slot = ~0U;
 	hostile_call_arg(h, "largest", IOCORE_HC_DISK_GET, &info, sizeof(info), -ENOENT);
+}
+
+/* A guest of an earlier version is given what it knows, and no byte more. */
+static void case_disk_info_short(struct hostile *h)
+{
+	struct iocore_disk_info info = { .slot = SLOT_DISK };
+	u8 *rest = hostile_page + IOCORE_DISK_INFO_SIZE_0;
+
+	memset(rest, 0x5a, 64);
+	hostile_call_arg(h, "short", IOCORE_HC_DISK_GET, &info, IOCORE_DISK_INFO_SIZE_0, 0);
+	if (!info.capacity || memchr_inv(rest, 0x5a, 64))
+		hostile_fail(h, "a short structure is not answered as one");
+	hostile_call_arg(h, "shorter", IOCORE_HC_DISK_GET, &info, IOCORE_DISK_INFO_SIZE_0 - 8,
+			 -EINVAL);
+	hostile_call_arg(h, "between", IOCORE_HC_DISK_GET, &info, IOCORE_DISK_INFO_SIZE_0 + 8,
+			 -EINVAL);
+}
+
+static void cache(struct hostile *h, const char *what, u32 slot, u32 flags, u64 epoch, long want)
+{
+	struct iocore_cache arg = { .slot = slot, .flags = flags, .epoch = epoch };
+
+	hostile_call_arg(h, what, IOCORE_HC_CACHE, &arg, sizeof(arg), want);
+}
+
+static void case_cache(struct hostile *h)
+{
+	struct iocore_disk_info info;
+
+	if (hostile_info(h, SLOT_DISK, &info))
+		return;
+	cache(h, "unknown flag", SLOT_DISK, 1, info.epoch, -EINVAL);
+	cache(h, "no slot", 200, 0, info.epoch, -ENOENT);
+	cache(h, "wild slot", ~0U, 0, info.epoch, -ENOENT);
+	cache(h, "other epoch", SLOT_DISK, 0, info.epoch + 1, -ESTALE);
+	if (!(info.flags & IOCORE_DISK_CACHE)) {
+		hostile_fail(h, "the disk's cache can't be switched");
+		return;
+	}
+	cache(h, "through", SLOT_DISK, 0, info.epoch, 0);
+	if (!hostile_info(h, SLOT_DISK, &info) && info.flags & IOCORE_DISK_FLUSH)
+		hostile_fail(h, "it still writes back");
+	cache(h, "back", SLOT_DISK, IOCORE_DISK_FLUSH, info.epoch, 0);
+	if (!hostile_info(h, SLOT_DISK, &info) && !(info.flags & IOCORE_DISK_FLUSH))
+		hostile_fail(h, "it still writes through");
+	if (!hostile_info(h, SLOT_READONLY, &info))
+		cache(h, "no cache", SLOT_READONLY, 0, info.epoch, -EOPNOTSUPP);
 }
 
 /* A good creation, but for one field. */
@@ -208,6 +256,7 @@ static void case_queue_names(struct hostile *h)
 	BAD_QUEUE(h, vcpu, ~0U, -ENOENT);
 	BAD_QUEUE(h, notify_bit, IOCORE_NOTIFY_BITS, -EINVAL);
 	BAD_QUEUE(h, notify_bit, ~0U, -EINVAL);
+	BAD_QUEUE(h, flags, 2, -EINVAL);
 	BAD_QUEUE(h, flags, 1U << 31, -EINVAL);
 }
 
@@ -290,6 +339,8 @@ const struct hostile_case hostile_control[] = {
 	{ "notify-page",	case_notify_page },
 	{ "notify-page-again",	case_notify_page_again },
 	{ "disk-slot",		case_disk_slot },
+	{ "disk-info-short",	case_disk_info_short },
+	{ "cache",		case_cache },
 	{ "queue-address",	case_queue_address },
 	{ "queue-depth",	case_queue_depth },
 	{ "queue-names",	case_queue_names },

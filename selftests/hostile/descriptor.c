@@ -87,8 +87,9 @@ static void case_good_requests(struct hostile *h)
 	if (memchr_inv(hostile_data, 0x5a, 8192))
 		hostile_fail(h, "what was written is not what was read");
 
-	fill_table(IOCORE_MAX_SEGS, 4096);
-	submit(&b, "1 MiB table", table_sqe(IOCORE_MAX_SEGS, IOCORE_MAX_BYTES), IOCORE_S_OK);
+	i = min(b.info.max_segs, b.info.max_bytes / 4096);
+	fill_table(i, 4096);
+	submit(&b, "the longest table", table_sqe(i, i * 4096), IOCORE_S_OK);
 	for (i = 0; i < 3 * DEPTH; i++)
 		submit(&b, "around the ring", hostile_sqe(IOCORE_OP_READ, i % DEPTH, i, 512),
 		       IOCORE_S_OK);
@@ -101,11 +102,13 @@ static void case_opcode(struct hostile *h)
 
 	if (!bench_open(&b, h, SLOT_DISK))
 		return;
-	BAD_SQE(&b, opcode, 3, IOCORE_S_NOTSUPP);
+	BAD_SQE(&b, opcode, 5, IOCORE_S_NOTSUPP);
 	BAD_SQE(&b, opcode, 0x80, IOCORE_S_NOTSUPP);
 	BAD_SQE(&b, opcode, 0xff, IOCORE_S_NOTSUPP);
-	BAD_SQE(&b, flags, 2, IOCORE_S_NOTSUPP);
+	BAD_SQE(&b, flags, 8, IOCORE_S_NOTSUPP);
 	BAD_SQE(&b, flags, 0xff, IOCORE_S_NOTSUPP);
+	BAD_SQE(&b, flags, IOCORE_SQE_FUA, IOCORE_S_INVAL);
+	BAD_SQE(&b, flags, IOCORE_SQE_UNMAP, IOCORE_S_INVAL);
 	bench_close(&b);
 }
 
@@ -302,6 +305,73 @@ static void case_flush_fields(struct hostile *h)
 	bench_close(&b);
 }
 
+/* A range of no data, but for one field. */
+#define BAD_RANGE(b, op, field, value, want)					\
+	do {									\
+		struct iocore_sqe _sqe = range_sqe(op, 0, 4096);		\
+		struct bench *_b = (b);						\
+										\
+		_sqe.field = (value);						\
+		hostile_submit(_b->h, &_b->r, #op " " #field " " #value, &_sqe, want); \
+	} while (0)
+
+static struct iocore_sqe range_sqe(u8 opcode, u64 sector, u32 len)
+{
+	return (struct iocore_sqe) {
+		.opcode = opcode, .tag = 1, .sector = sector, .len = len,
+	};
+}
+
+static void bad_ranges(struct bench *b, u8 opcode, u32 longest)
+{
+	BAD_RANGE(b, opcode, len, 0, IOCORE_S_INVAL);
+	BAD_RANGE(b, opcode, len, 100, IOCORE_S_INVAL);
+	BAD_RANGE(b, opcode, nr_segs, 1, IOCORE_S_INVAL);
+	BAD_RANGE(b, opcode, flags, IOCORE_SQE_TABLE, IOCORE_S_INVAL);
+	BAD_RANGE(b, opcode, pad1, 1, IOCORE_S_INVAL);
+	BAD_RANGE(b, opcode, tag, DEPTH, IOCORE_S_INVAL);
+	BAD_RANGE(b, opcode, sector, b->info.capacity, IOCORE_S_RANGE);
+	BAD_RANGE(b, opcode, sector, ~0ULL - 7, IOCORE_S_RANGE);
+	if (longest < 0xfffffe00U)
+		BAD_RANGE(b, opcode, len, longest + 512, IOCORE_S_INVAL);
+}
+
+static void case_discard(struct hostile *h)
+{
+	struct bench b;
+
+	if (!bench_open(&b, h, SLOT_DISK))
+		return;
+	if (!b.info.max_discard)
+		hostile_fail(h, "the disk can't discard");
+	bad_ranges(&b, IOCORE_OP_DISCARD, b.info.max_discard);
+	BAD_RANGE(&b, IOCORE_OP_DISCARD, flags, IOCORE_SQE_FUA, IOCORE_S_INVAL);
+	BAD_RANGE(&b, IOCORE_OP_DISCARD, flags, IOCORE_SQE_UNMAP, IOCORE_S_INVAL);
+	submit(&b, "discard", range_sqe(IOCORE_OP_DISCARD, 8, 8192), IOCORE_S_OK);
+	bench_close(&b);
+}
+
+static void case_write_zeroes(struct hostile *h)
+{
+	struct iocore_sqe sqe = range_sqe(IOCORE_OP_WRITE_ZEROES, 8, 8192);
+	struct bench b;
+
+	if (!bench_open(&b, h, SLOT_DISK))
+		return;
+	if (!b.info.max_write_zeroes)
+		hostile_fail(h, "the disk can't write zeroes");
+	bad_ranges(&b, IOCORE_OP_WRITE_ZEROES, b.info.max_write_zeroes);
+	memset(hostile_data, 0x5a, 16384);
+	submit(&b, "write", hostile_sqe(IOCORE_OP_WRITE, 0, 0, 16384), IOCORE_S_OK);
+	sqe.flags = IOCORE_SQE_FUA;
+	submit(&b, "zeroes", sqe, IOCORE_S_OK);
+	submit(&b, "read", hostile_sqe(IOCORE_OP_READ, 0, 0, 16384), IOCORE_S_OK);
+	if (memchr_inv(hostile_data, 0x5a, 4096) || memchr_inv(hostile_data + 4096, 0, 8192) ||
+	    memchr_inv(hostile_data + 12288, 0x5a, 4096))
+		hostile_fail(h, "zeroes are not where they should be");
+	bench_close(&b);
+}
+
 static void case_readonly(struct hostile *h)
 {
 	struct bench b;
@@ -311,6 +381,9 @@ static void case_readonly(struct hostile *h)
 	if (!(b.info.flags & IOCORE_DISK_READONLY))
 		hostile_fail(h, "the disk is not read-only");
 	submit(&b, "write", hostile_sqe(IOCORE_OP_WRITE, 1, 0, 4096), IOCORE_S_READONLY);
+	submit(&b, "write zeroes", range_sqe(IOCORE_OP_WRITE_ZEROES, 0, 4096),
+	       IOCORE_S_READONLY);
+	submit(&b, "discard", range_sqe(IOCORE_OP_DISCARD, 0, 4096), IOCORE_S_READONLY);
 	bench_close(&b);
 }
 
@@ -361,6 +434,8 @@ const struct hostile_case hostile_descriptor[] = {
 	{ "length",		case_length },
 	{ "range",		case_range },
 	{ "flush-fields",	case_flush_fields },
+	{ "discard",		case_discard },
+	{ "write-zeroes",	case_write_zeroes },
 	{ "readonly",		case_readonly },
 	{ "noise",		case_noise },
 	{ }

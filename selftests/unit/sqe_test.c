@@ -9,12 +9,16 @@ typedef unsigned __int128 u128;
 
 #define CAPACITY	1048576ULL
 #define MAX_SEGS	128
+#define MAX_DISCARD	(1U << 30)
+#define MAX_ZEROES	(16U << 20)
 
 static const struct iocore_limits limits = {
 	.capacity = CAPACITY,
 	.logical_block = 4096,
 	.max_bytes = 512 << 10,
 	.max_segs = MAX_SEGS,
+	.max_discard = MAX_DISCARD,
+	.max_write_zeroes = MAX_ZEROES,
 	.dma_align = 511,
 	.depth = 64,
 };
@@ -30,6 +34,15 @@ static const struct iocore_sqe good_table = {
 };
 
 static const struct iocore_sqe good_flush = { .opcode = IOCORE_OP_FLUSH, .tag = 1 };
+
+static const struct iocore_sqe good_discard = {
+	.opcode = IOCORE_OP_DISCARD, .tag = 2, .sector = 8, .len = 256 << 20,
+};
+
+static const struct iocore_sqe good_zeroes = {
+	.opcode = IOCORE_OP_WRITE_ZEROES, .tag = 3, .sector = CAPACITY - 32768, .len = MAX_ZEROES,
+	.flags = IOCORE_SQE_FUA | IOCORE_SQE_UNMAP,
+};
 
 static const struct field {
 	u8 off, size;
@@ -55,10 +68,15 @@ struct rule {
 	{ name, &(base), offsetof(struct iocore_sqe, field), value, want }
 
 static const struct rule rules[] = {
-	RULE("opcode after the last", good_inline, opcode, 3, IOCORE_S_NOTSUPP),
+	RULE("opcode after the last", good_inline, opcode, 5, IOCORE_S_NOTSUPP),
 	RULE("opcode 255", good_inline, opcode, 255, IOCORE_S_NOTSUPP),
-	RULE("unknown flag", good_inline, flags, 2, IOCORE_S_NOTSUPP),
+	RULE("unknown flag", good_inline, flags, 8, IOCORE_S_NOTSUPP),
 	RULE("top flag", good_table, flags, 0x81, IOCORE_S_NOTSUPP),
+	RULE("READ with FUA", good_inline, flags, IOCORE_SQE_FUA, IOCORE_S_INVAL),
+	RULE("READ with UNMAP", good_inline, flags, IOCORE_SQE_UNMAP, IOCORE_S_INVAL),
+	RULE("WRITE with FUA", good_table, flags, IOCORE_SQE_TABLE | IOCORE_SQE_FUA, IOCORE_S_OK),
+	RULE("WRITE with UNMAP", good_table, flags, IOCORE_SQE_TABLE | IOCORE_SQE_UNMAP,
+	     IOCORE_S_INVAL),
 	RULE("last tag", good_inline, tag, 63, IOCORE_S_OK),
 	RULE("tag at the depth", good_inline, tag, 64, IOCORE_S_INVAL),
 	RULE("tag 65535", good_flush, tag, 0xffff, IOCORE_S_INVAL),
@@ -98,7 +116,28 @@ static const struct rule rules[] = {
 	RULE("FLUSH with a sector", good_flush, sector, 8, IOCORE_S_INVAL),
 	RULE("FLUSH with a length", good_flush, len, 4096, IOCORE_S_INVAL),
 	RULE("FLUSH with a table", good_flush, flags, IOCORE_SQE_TABLE, IOCORE_S_INVAL),
+	RULE("FLUSH with FUA", good_flush, flags, IOCORE_SQE_FUA, IOCORE_S_INVAL),
 	RULE("FLUSH with padding", good_flush, pad2, 1, IOCORE_S_INVAL),
+	RULE("DISCARD with a segment", good_discard, nr_segs, 1, IOCORE_S_INVAL),
+	RULE("DISCARD with a table", good_discard, flags, IOCORE_SQE_TABLE, IOCORE_S_INVAL),
+	RULE("DISCARD with FUA", good_discard, flags, IOCORE_SQE_FUA, IOCORE_S_INVAL),
+	RULE("DISCARD with UNMAP", good_discard, flags, IOCORE_SQE_UNMAP, IOCORE_S_INVAL),
+	RULE("DISCARD of nothing", good_discard, len, 0, IOCORE_S_INVAL),
+	RULE("DISCARD of half a block", good_discard, len, 2048, IOCORE_S_INVAL),
+	RULE("DISCARD off the block", good_discard, sector, 4, IOCORE_S_INVAL),
+	RULE("DISCARD over max_discard", good_discard, len, MAX_DISCARD + 4096, IOCORE_S_INVAL),
+	RULE("DISCARD beyond the end", good_discard, len, 512 << 20, IOCORE_S_RANGE),
+	RULE("DISCARD up to the end", good_discard, sector, CAPACITY / 2, IOCORE_S_OK),
+	RULE("DISCARD, sector + len wraps", good_discard, sector, ~0ULL - 7, IOCORE_S_RANGE),
+	RULE("DISCARD with padding", good_discard, pad1, 1, IOCORE_S_INVAL),
+	RULE("WRITE_ZEROES without flags", good_zeroes, flags, 0, IOCORE_S_OK),
+	RULE("WRITE_ZEROES with a table", good_zeroes, flags, IOCORE_SQE_TABLE, IOCORE_S_INVAL),
+	RULE("WRITE_ZEROES with a segment", good_zeroes, nr_segs, 1, IOCORE_S_INVAL),
+	RULE("WRITE_ZEROES over max_write_zeroes", good_zeroes, len, MAX_ZEROES + 4096,
+	     IOCORE_S_INVAL),
+	RULE("WRITE_ZEROES beyond the end", good_zeroes, sector, CAPACITY - 32760, IOCORE_S_RANGE),
+	RULE("WRITE_ZEROES off the block", good_zeroes, sector, 1, IOCORE_S_INVAL),
+	RULE("WRITE_ZEROES with padding", good_zeroes, pad2, 1ULL << 63, IOCORE_S_INVAL),
 };
 
 static void test_rules(void)
@@ -110,6 +149,8 @@ static void test_rules(void)
 	tap_ok(!iocore_sqe_validate(&good_inline, &limits), "inline segments");
 	tap_ok(!iocore_sqe_validate(&good_table, &limits), "a full table");
 	tap_ok(!iocore_sqe_validate(&good_flush, &limits), "FLUSH");
+	tap_ok(!iocore_sqe_validate(&good_discard, &limits), "DISCARD");
+	tap_ok(!iocore_sqe_validate(&good_zeroes, &limits), "WRITE_ZEROES");
 	for (i = 0; i < ARRAY_SIZE(rules); i++) {
 		sqe = *rules[i].base;
 		for (f = 0; fields[f].off != rules[i].off; f++)
@@ -130,6 +171,20 @@ static void test_limits(void)
 	tap_ok(iocore_sqe_validate(&good_table, &l) == IOCORE_S_READONLY, "write to read-only");
 	tap_ok(!iocore_sqe_validate(&good_inline, &l), "read of read-only");
 	tap_ok(!iocore_sqe_validate(&good_flush, &l), "FLUSH of read-only");
+	tap_ok(iocore_sqe_validate(&good_discard, &l) == IOCORE_S_READONLY,
+	       "DISCARD of read-only");
+	tap_ok(iocore_sqe_validate(&good_zeroes, &l) == IOCORE_S_READONLY,
+	       "WRITE_ZEROES to read-only");
+
+	l = limits;
+	l.max_discard = 0;
+	tap_ok(iocore_sqe_validate(&good_discard, &l) == IOCORE_S_NOTSUPP,
+	       "DISCARD where the disk can't");
+	tap_ok(!iocore_sqe_validate(&good_zeroes, &l), "WRITE_ZEROES where it can't discard");
+	l = limits;
+	l.max_write_zeroes = 0;
+	tap_ok(iocore_sqe_validate(&good_zeroes, &l) == IOCORE_S_NOTSUPP,
+	       "WRITE_ZEROES where the disk can't");
 
 	l = limits;
 	l.max_bytes = ~0U;
@@ -235,13 +290,14 @@ static bool only_zeroes(const u8 *p, size_t from, size_t to)
 
 static u32 oracle(const u8 *raw, const struct iocore_limits *l)
 {
-	bool table = raw[1] == 1, flush = raw[0] == 2;
+	static const u8 known[] = { 1, 3, 0, 0, 6 };	/* flags by opcode */
+	bool table = raw[1] & 1, flush = raw[0] == 2, data = raw[0] < 2;
 	u16 tag = raw[2] | raw[3] << 8, nr = raw[4] | raw[5] << 8;
 	u128 sector, end;
-	u32 len, bad = 0;
+	u32 len, max, bad = 0;
 	u64 word;
 
-	if (raw[0] > 2 || raw[1] > 1)
+	if (raw[0] > 4 || raw[1] > 7)
 		return SET(IOCORE_S_NOTSUPP);
 	memcpy(&word, raw + 8, 8);
 	sector = word;
@@ -251,23 +307,30 @@ static u32 oracle(const u8 *raw, const struct iocore_limits *l)
 	if (tag >= l->depth || !only_zeroes(raw, 6, 8) || !only_zeroes(raw, 20, 24) ||
 	    !only_zeroes(raw, 56, 64) || (table && !only_zeroes(raw, 32, 56)))
 		bad |= SET(IOCORE_S_INVAL);
+	if (raw[1] & ~known[raw[0]])
+		bad |= SET(IOCORE_S_INVAL);
 	if (flush)
-		return bad | (table || nr || len || sector ? SET(IOCORE_S_INVAL) : 0);
+		return bad | (nr || len || sector ? SET(IOCORE_S_INVAL) : 0);
 
-	if (nr < 1 || nr > l->max_segs || nr > (table ? 256 : 2))
+	max = l->max_bytes < 1 << 20 ? l->max_bytes : 1 << 20;
+	if (!data)
+		max = raw[0] == 3 ? l->max_discard : l->max_write_zeroes;
+	if (!max)
+		bad |= SET(IOCORE_S_NOTSUPP);
+	if (data ? nr < 1 || nr > l->max_segs || nr > (table ? 256 : 2) : nr)
 		bad |= SET(IOCORE_S_INVAL);
 	if (table && word % 16)
 		bad |= SET(IOCORE_S_INVAL);
 	if (table && (u128)word + nr * 16 > (u128)1 << 64)
 		bad |= SET(IOCORE_S_FAULT);
-	if (len < 1 || len > l->max_bytes || len > 1 << 20 || len % l->logical_block)
+	if (len < 1 || len > max || len % l->logical_block)
 		bad |= SET(IOCORE_S_INVAL);
 	if (sector * 512 % l->logical_block)
 		bad |= SET(IOCORE_S_INVAL);
 	end = sector * 512 + len;
 	if (end > (u128)l->capacity * 512)
 		bad |= SET(IOCORE_S_RANGE);
-	if (raw[0] == 1 && l->readonly)
+	if (raw[0] && l->readonly)
 		bad |= SET(IOCORE_S_READONLY);
 	return bad;
 }
@@ -295,12 +358,12 @@ static u64 interesting(unsigned long long *rng)
 static void fuzz_one(u8 *raw, unsigned long long *rng)
 {
 	static const struct iocore_sqe *const bases[] = {
-		&good_inline, &good_table, &good_flush,
+		&good_inline, &good_table, &good_flush, &good_discard, &good_zeroes,
 	};
 	u64 r = tap_random(rng);
 	u32 i, n = (r >> 8) % 4;
 
-	memcpy(raw, bases[(r >> 16) % 3], sizeof(struct iocore_sqe));
+	memcpy(raw, bases[(r >> 16) % ARRAY_SIZE(bases)], sizeof(struct iocore_sqe));
 	raw[2] = raw[2] & 63;
 	for (i = 0; i < n; i++) {
 		u32 f = tap_random(rng) % ARRAY_SIZE(fields);
@@ -323,6 +386,10 @@ static void random_limits(struct iocore_limits *l, unsigned long long *rng)
 	l->max_segs = 1 + ((r >> 16) & 0x1ff);
 	l->max_bytes = 4096 << ((r >> 32) % 12);
 	l->depth = 2 << ((r >> 40) % 10);
+	if (!((r >> 44) & 7))
+		l->max_discard = interesting(rng);
+	if (!((r >> 48) & 7))
+		l->max_write_zeroes = interesting(rng);
 }
 
 static void test_fuzz(unsigned long long seed, unsigned long rounds)
