@@ -1,0 +1,511 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# What a guest asks of a disk is what its backend does: discard, zeroes, FUA,
+# write through, limits, size, errors. Backends are a file, null_blk and a SCSI
+# disk; that bios carry what they must is read from the block trace points.
+
+. "$(dirname "$0")/../lib/tap.sh"
+. "$(dirname "$0")/../lib/vm.sh"
+. "$(dirname "$0")/../lib/guest_tools.sh"
+
+TRACE=/sys/kernel/tracing
+MIB=$((1 << 20))
+
+prepare()
+{
+	host_clear
+	nvme_up
+	core_up io0
+	vm_up
+	guest_tools io0
+}
+
+cleanup()
+{
+	echo 0 > $TRACE/events/block/block_bio_queue/enable
+	host_clear
+	umount /run/small
+	rmmod scsi_debug
+}
+
+# disk_add NAME PATH [ATTRIBUTE=VALUE...]: prints the guest's device
+disk_add()
+{
+	local dir=$CFG/disks/$1 a
+
+	mkdir "$dir"
+	for a in "path=$2" "${@:3}" enable=1; do
+		echo "${a#*=}" > "$dir/${a%%=*}"
+	done
+	attach_wait "$1"
+}
+
+disk_del()
+{
+	local dev=$2
+
+	iocorectl detach "$1"
+	wait_for 15 guest_lacks "$dev"
+	iocorectl disk delete "$1"
+}
+
+# set_refused ERROR ATTRIBUTE VALUE: of disk d
+set_refused()
+{
+	local out
+
+	if out=$( { echo "$3" > "$CFG/disks/d/$2"; } 2>&1); then
+		fail "$2 may be '$3'"
+	fi
+	[[ $out == *"$1"* ]] || fail "$2 '$3': $out, not $1"
+}
+
+random_file()
+{
+	dd if=/dev/urandom of="$1" bs=1M count="$2" conv=fsync status=none
+}
+
+# bytes PATH OFFSET_MIB MIB: a sum of that part, past the host's page cache
+bytes()
+{
+	dd if="$1" bs=1M skip="$2" count="$3" iflag=direct status=none | md5sum
+}
+
+zeroes()
+{
+	head -c $(($1 * MIB)) /dev/zero | md5sum
+}
+
+expect_zero()
+{
+	expect_eq "MiB $2 to $(($2 + $3)) of $1" "$(bytes "$1" "$2" "$3")" "$(zeroes "$3")"
+}
+
+# KiB that a file holds
+space()
+{
+	echo $(($(stat -c %b "$1") / 2))
+}
+
+# ---- bios of a device, by the block layer's trace points ----
+
+bios_watch()
+{
+	local dev
+
+	dev=$(lsblk -ndo MAJ:MIN "$1" | tr -d ' ')
+	echo "dev == $(((${dev%:*} << 20) | ${dev#*:}))" > $TRACE/events/block/block_bio_queue/filter
+	echo > $TRACE/trace
+	echo 1 > $TRACE/events/block/block_bio_queue/enable
+}
+
+# bios RWBS: how many of this kind came since
+bios()
+{
+	echo 0 > $TRACE/events/block/block_bio_queue/enable
+	grep -cE "block_bio_queue: [0-9,]+ $1 " $TRACE/trace || true
+}
+
+# guest_writes DEVICE COUNT [FLAG]: of 4 KiB
+guest_writes()
+{
+	tool dd if=/dev/zero of="/dev/$1" bs=4k count="$2" oflag="direct${3:+,$3}" status=none
+}
+
+# ---- points ----
+
+attributes()
+{
+	mkdir "$CFG/disks/d"
+	set_refused "Invalid" queues 0
+	set_refused "Invalid" queues 65
+	set_refused "Invalid" write_cache sideways
+	set_refused "Invalid" rescan 0
+	set_refused "No such device" rescan 1
+	null_up n0
+	echo /dev/n0 > "$CFG/disks/d/path"
+	echo 3 > "$CFG/disks/d/queues"
+	echo through > "$CFG/disks/d/write_cache"
+	echo 1 > "$CFG/disks/d/enable"
+	set_refused "busy" queues 4
+	set_refused "busy" write_cache back
+	expect_eq "queues" "$(cat "$CFG/disks/d/queues")" 3
+	expect_eq "write_cache" "$(cat "$CFG/disks/d/write_cache")" through
+	rmdir "$CFG/disks/d"
+	null_clear
+}
+
+file_discard()
+{
+	local f=/run/files/a.img before
+
+	random_file $f 32
+	cp $f /tmp/a
+	before=$(space $f)
+	expect_eq "device" "$(disk_add d $f)" ioca
+	tool blkdiscard -o $((4 * MIB)) -l $((8 * MIB)) /dev/ioca
+	expect_le "KiB after the discard" "$(space $f)" $((before - 8 * 1024))
+	expect_eq "size" "$(stat -c %s $f)" $((32 * MIB))
+	expect_eq "what is before" "$(bytes $f 0 4)" "$(bytes /tmp/a 0 4)"
+	expect_eq "what is after" "$(bytes $f 12 20)" "$(bytes /tmp/a 12 20)"
+	expect_eq "bytes counted" "$(disk_stat d discard_bytes)" $((8 * MIB))
+	expect_ge "discards counted" "$(disk_stat d discards)" 1
+}
+
+file_zeroes_keep()
+{
+	local f=/run/files/a.img before
+
+	before=$(space $f)
+	tool blkdiscard -z -o $((16 * MIB)) -l $((4 * MIB)) /dev/ioca
+	expect_zero $f 16 4
+	expect_eq "what is before" "$(bytes $f 12 4)" "$(bytes /tmp/a 12 4)"
+	expect_eq "what is after" "$(bytes $f 20 12)" "$(bytes /tmp/a 20 12)"
+	expect_ge "KiB" "$(space $f)" "$before"
+	expect_ge "counted" "$(disk_stat d write_zeroes)" 1
+}
+
+file_zeroes_unmap()
+{
+	local f=/run/files/a.img before
+
+	before=$(space $f)
+	tool fallocate -p -o $((24 * MIB)) -l $((8 * MIB)) /dev/ioca
+	expect_zero $f 24 8
+	expect_eq "what is before" "$(bytes $f 20 4)" "$(bytes /tmp/a 20 4)"
+	expect_le "KiB" "$(space $f)" $((before - 8 * 1024))
+	expect_eq "size" "$(stat -c %s $f)" $((32 * MIB))
+	expect_eq "errors" "$(disk_stat d errors)" 0
+}
+
+# The queue takes the new size from the next turn on, the guest by an event.
+file_grows()
+{
+	local f=/run/files/a.img
+
+	truncate -s $((48 * MIB)) $f
+	expect_eq "before the rescan" "$(guest blockdev --getsize64 /dev/ioca)" $((32 * MIB))
+	echo 1 > "$CFG/disks/d/rescan"
+	expect_eq "capacity" "$(disk_stat d capacity)" $((48 * 2048))
+	wait_for 15 guest "[ \$(blockdev --getsize64 /dev/ioca) = $((48 * MIB)) ]"
+	tool dd if=/dev/urandom of=/dev/ioca bs=1M seek=40 count=8 oflag=direct status=none
+	tool dd if=/dev/ioca bs=1M skip=40 count=8 iflag=direct status=none | md5sum > /tmp/sum
+	expect_eq "what is new" "$(bytes $f 40 8)" "$(cat /tmp/sum)"
+	expect_eq "errors" "$(disk_stat d errors)" 0
+}
+
+file_shrinks()
+{
+	local f=/run/files/a.img
+
+	truncate -s $((24 * MIB)) $f
+	echo 1 > "$CFG/disks/d/rescan"
+	wait_for 15 guest "[ \$(blockdev --getsize64 /dev/ioca) = $((24 * MIB)) ]"
+	guest_writes ioca 4
+	expect_eq "size of the file" "$(stat -c %s $f)" $((24 * MIB))
+	disk_del d ioca
+}
+
+# tmpfs knows holes, but not ranges of zeroes.
+file_without_zero_range()
+{
+	local f=/run/small/z.img
+
+	mkdir -p /run/small
+	mount -t tmpfs -o size=8m none /run/small
+	random_file $f 4
+	cp $f /tmp/z
+	expect_eq "device" "$(disk_add d $f)" ioca
+	tool blkdiscard -z -o $MIB -l $MIB /dev/ioca
+	expect_zero $f 1 1
+	expect_eq "what is before" "$(bytes $f 0 1)" "$(bytes /tmp/z 0 1)"
+	expect_eq "what is after" "$(bytes $f 2 2)" "$(bytes /tmp/z 2 2)"
+	expect_eq "KiB" "$(space $f)" 4096
+}
+
+out_of_space()
+{
+	truncate -s 64M /run/small/z.img
+	echo 1 > "$CFG/disks/d/rescan"
+	wait_for 15 guest "[ \$(blockdev --getsize64 /dev/ioca) = $((64 * MIB)) ]"
+	expect_refusal 1 "No space left" tool dd if=/dev/zero of=/dev/ioca bs=1M count=32 oflag=direct
+	expect_ge "errors" "$(disk_stat d errors)" 1
+	disk_del d ioca
+	umount /run/small
+}
+
+bdev_discard()
+{
+	null_up n0 discard=1 cache_size=16
+	dd if=/dev/urandom of=/dev/n0 bs=1M count=16 oflag=direct status=none
+	bytes /dev/n0 8 8 > /tmp/rest
+	expect_eq "device" "$(disk_add d /dev/n0)" ioca
+	bios_watch /dev/n0
+	tool blkdiscard -l $((8 * MIB)) /dev/ioca
+	expect_ge "discards of the device" "$(bios 'DS?')" 1
+	expect_zero /dev/n0 0 8
+	expect_eq "what is after" "$(bytes /dev/n0 8 8)" "$(cat /tmp/rest)"
+	expect_eq "bytes counted" "$(disk_stat d discard_bytes)" $((8 * MIB))
+}
+
+# null_blk must be sent pages of zeroes.
+bdev_zeroes_by_pages()
+{
+	tool blkdiscard -z -o $((12 * MIB)) -l $((4 * MIB)) /dev/ioca
+	expect_zero /dev/n0 12 4
+	expect_ge "counted" "$(disk_stat d write_zeroes)" 1
+	expect_eq "errors" "$(disk_stat d errors)" 0
+}
+
+fua()
+{
+	expect_eq "fua of the guest's disk" "$(guest cat /sys/block/ioca/queue/fua)" 1
+	bios_watch /dev/n0
+	guest_writes ioca 8
+	expect_eq "FUA of plain writes" "$(bios WFS)" 0
+	bios_watch /dev/n0
+	guest_writes ioca 8 dsync
+	expect_eq "FUA of synchronous writes" "$(bios WFS)" 8
+}
+
+cache_switched_by_guest()
+{
+	local type=/sys/block/ioca/iocore/cache_type
+
+	expect_eq "cache" "$(guest cat $type)" "write back"
+	bios_watch /dev/n0
+	guest "echo 'write through' > $type"
+	expect_ge "flushes at the switch" "$(bios FWS)" 1
+	expect_eq "cache" "$(guest cat /sys/block/ioca/queue/write_cache)" "write through"
+	bios_watch /dev/n0
+	guest_writes ioca 8
+	expect_eq "FUA when written through" "$(bios WFS)" 8
+	guest "echo 'write back' > $type"
+	bios_watch /dev/n0
+	guest_writes ioca 8
+	expect_eq "FUA when written back" "$(bios WFS)" 0
+	disk_del d ioca
+}
+
+cache_through()
+{
+	expect_eq "device" "$(disk_add d /dev/n0 write_cache=through)" ioca
+	expect_eq "cache" "$(guest cat /sys/block/ioca/queue/write_cache)" "write through"
+	bios_watch /dev/n0
+	guest_writes ioca 8
+	expect_eq "FUA of plain writes" "$(bios WFS)" 8
+	bios_watch /dev/n0
+	tool blkdiscard -z -l $MIB /dev/ioca
+	expect_ge "flushes behind zeroes" "$(bios FWS)" 1
+	if guest "echo 'write back' > /sys/block/ioca/iocore/cache_type"; then
+		fail "the guest may override the administrator"
+	fi
+	disk_del d ioca
+}
+
+# Without a volatile cache FUA means nothing.
+no_cache()
+{
+	null_up n1
+	expect_eq "device" "$(disk_add d /dev/n1)" ioca
+	expect_eq "cache" "$(guest cat /sys/block/ioca/queue/write_cache)" "write through"
+	bios_watch /dev/n1
+	guest_writes ioca 8 dsync
+	expect_eq "FUA" "$(bios WFS)" 0
+	disk_del d ioca
+}
+
+readonly_refuses()
+{
+	local sum
+
+	sum=$(bytes /dev/n0 0 16)
+	expect_eq "device" "$(disk_add d /dev/n0 readonly=1)" ioca
+	expect_eq "ro" "$(guest cat /sys/block/ioca/ro)" 1
+	expect_rc 1 tool blkdiscard /dev/ioca
+	expect_rc 1 tool blkdiscard -z /dev/ioca
+	expect_eq "content" "$(bytes /dev/n0 0 16)" "$sum"
+	disk_del d ioca
+}
+
+small_requests()
+{
+	null_up n2 max_sectors=64
+	expect_eq "device" "$(disk_add d /dev/n2)" ioca
+	expect_eq "KiB" "$(guest cat /sys/block/ioca/queue/max_hw_sectors_kb)" 32
+	fio_guest ioca --rw=randwrite --bs=128k --size=4m --iodepth=8 --verify=crc32c \
+		--do_verify=1 --verify_fatal=1
+	expect_le "bytes a write" $(($(disk_stat d write_bytes) / $(disk_stat d writes))) 32768
+	disk_del d ioca
+}
+
+bad_block()
+{
+	null_up n3
+	echo "+8192-8199" > "$NULLB/n3/badblocks"
+	expect_eq "device" "$(disk_add d /dev/n3)" ioca
+	expect_refusal 1 "Input/output error" \
+		tool dd if=/dev/ioca of=/dev/null bs=4k skip=1024 count=1 iflag=direct
+	tool dd if=/dev/ioca of=/dev/null bs=4k skip=1025 count=1 iflag=direct
+	expect_eq "errors" "$(disk_stat d errors)" 1
+	disk_del d ioca
+}
+
+scsi_up()
+{
+	modprobe scsi_debug dev_size_mb=64 physblk_exp=3 opt_blks=64 lbpu=1 lbpws=1 \
+		unmap_granularity=8 opts=2 "$@" || skip "scsi_debug can't be loaded"
+	wait_for 10 test -b "$(scsi_dev)"
+}
+
+scsi_dev()
+{
+	echo "/dev/$(basename "$(echo /sys/bus/pseudo/drivers/scsi_debug/adapter0/host*/target*/*/block/*)")"
+}
+
+scsi_limits()
+{
+	local q=/sys/block/ioca/queue
+
+	scsi_up
+	expect_eq "device" "$(disk_add d "$(scsi_dev)")" ioca
+	expect_eq "logical block" "$(guest cat $q/logical_block_size)" 512
+	expect_eq "physical block" "$(guest cat $q/physical_block_size)" 4096
+	expect_eq "optimal I/O" "$(guest cat $q/optimal_io_size)" 32768
+	expect_eq "discard granularity" "$(guest cat $q/discard_granularity)" 4096
+	expect_ge "longest discard" "$(guest cat $q/discard_max_bytes)" $MIB
+	expect_ge "longest zeroing" "$(guest cat $q/write_zeroes_max_bytes)" $MIB
+}
+
+# A device that zeroes by itself, both ways.
+scsi_zeroes()
+{
+	local dev
+
+	dev=$(scsi_dev)
+	dd if=/dev/urandom of="$dev" bs=1M seek=8 count=8 oflag=direct status=none
+	bytes "$dev" 12 4 > /tmp/rest
+	bios_watch "$dev"
+	tool fallocate -p -o $((8 * MIB)) -l $((2 * MIB)) /dev/ioca
+	tool blkdiscard -z -o $((10 * MIB)) -l $((2 * MIB)) /dev/ioca
+	expect_ge "zeroings of the device" "$(bios 'NS?')" 2
+	expect_zero "$dev" 8 4
+	expect_eq "what is after" "$(bytes "$dev" 12 4)" "$(cat /tmp/rest)"
+}
+
+# scsi_debug can't read the sectors from 0x1234 on.
+medium_error()
+{
+	expect_refusal 1 "No data available" \
+		tool dd if=/dev/ioca of=/dev/null bs=512 skip=$((0x1234)) count=1 iflag=direct
+	guest 'dmesg | grep -i "critical medium error, dev ioca"'
+	disk_del d ioca
+	wait_for 10 rmmod scsi_debug
+}
+
+zoned_refused()
+{
+	null_up nz zoned=1 zone_size=4
+	mkdir "$CFG/disks/d"
+	echo /dev/nz > "$CFG/disks/d/path"
+	set_refused "not supported" enable 1
+	expect_eq "enabled" "$(cat "$CFG/disks/d/enable")" 0
+	rmdir "$CFG/disks/d"
+}
+
+# 32 bytes and no zero behind them
+serial()
+{
+	local id=0123456789abcdef0123456789ABCDEF
+
+	expect_eq "device" "$(disk_add d /dev/n0 serial=$id)" ioca
+	expect_eq "serial" "$(guest cat /sys/block/ioca/serial)" $id
+}
+
+sum()
+{
+	local n total=0
+
+	for n in $1; do
+		total=$((total + n))
+	done
+	echo $total
+}
+
+histograms()
+{
+	local k
+
+	fio_guest ioca --rw=randrw --bs=4k --size=1m --iodepth=4 --fsync=16
+	tool blkdiscard -l $MIB /dev/ioca
+	wait_for 5 test "$(disk_stat d in_flight)" = 0
+	for k in read:reads write:writes flush:flushes; do
+		expect_eq "${k%:*}" "$(sum "$(disk_stat d latency_"${k%:*}")")" \
+			"$(disk_stat d "${k#*:}")"
+	done
+	expect_eq "discard" "$(sum "$(disk_stat d latency_discard)")" \
+		$(($(disk_stat d discards) + $(disk_stat d write_zeroes)))
+	expect_ge "reads" "$(disk_stat d reads)" 32
+	expect_eq "entries" "$(disk_stat d latency_read | wc -w)" 24
+}
+
+queue_value()
+{
+	awk -v key="$2" '$1 == key { print $2 }' "$SYS/vms/$(vm_pid)-0/queues/$1"
+}
+
+queue_counters()
+{
+	local before after
+
+	before=$(queue_value 0-0 requests)
+	tool dd if=/dev/ioca of=/dev/null bs=4k count=64 iflag=direct status=none
+	after=$(queue_value 0-0 requests)
+	expect_ge "requests" $((after - before)) 64
+	expect_eq "completions" "$(queue_value 0-0 completions)" "$(queue_value 0-0 requests)"
+	expect_eq "in flight" "$(queue_value 0-0 in_flight)" 0
+	expect_eq "core" "$(queue_value 0-0 core)" io0
+	expect_ge "notified or not needed" \
+		$(($(queue_value 0-0 notified) + $(queue_value 0-0 suppressed))) 64
+	disk_del d ioca
+	[ ! -e "$SYS/vms/$(vm_pid)-0/queues/0-0" ] || fail "the queue is gone, its file is not"
+}
+
+exits()
+{
+	local before
+
+	before=$(vm_stat exits)
+	guest true
+	expect_ge "exits" $(($(vm_stat exits) - before)) 1
+}
+
+tap_begin
+need_iocore
+tap_setup prepare
+tap_point "attributes take what makes sense, while the disk is off" attributes
+tap_point "discard: a file gives its storage back" file_discard
+tap_point "write zeroes: a file keeps its storage" file_zeroes_keep
+tap_point "write zeroes, unmap: a file gives its storage back" file_zeroes_unmap
+tap_point "capacity: the running guest sees that the disk has grown" file_grows
+tap_point "capacity: the running guest sees that it has shrunk" file_shrinks
+tap_point "write zeroes: a filesystem that can't is sent zeroes" file_without_zero_range
+tap_point "errors: no space left" out_of_space
+tap_point "discard: it reaches the device" bdev_discard
+tap_point "write zeroes: a device that can't is sent zeroes" bdev_zeroes_by_pages
+tap_point "FUA: it reaches the device" fua
+tap_point "write cache: the guest switches it" cache_switched_by_guest
+tap_point "write cache: through makes each write durable" cache_through
+tap_point "write cache: a device without one is not asked for FUA" no_cache
+tap_point "read-only: no discard, no zeroes" readonly_refuses
+tap_point "limits: the longest request is the device's" small_requests
+tap_point "errors: a block that can't be read" bad_block
+tap_point "limits: blocks, optimal I/O, discard granularity" scsi_limits
+tap_point "write zeroes: by the device, both ways" scsi_zeroes
+tap_point "errors: of the medium" medium_error
+tap_point "zoned devices are refused" zoned_refused
+tap_point "serial number of full length" serial
+tap_point "latency histograms count every request" histograms
+tap_point "counters of a queue" queue_counters
+tap_point "exits of a VM" exits
+tap_end
