@@ -8,7 +8,7 @@ PREFIX	?= /usr/local
 
 .DEFAULT_GOAL := all
 .PHONY: all help root images kvm host guest tools unit static check check-quick \
-	demo lab-shell install clean distclean
+	demo lab-shell install uninstall clean distclean
 
 all: host guest tools	## build the modules and the tools (default)
 
@@ -53,6 +53,9 @@ lab-shell: host guest tools	## a shell in L1 with a guest running
 
 install: host guest tools	## install into DESTDIR, for the tool root's kernel
 	@$(LAB)/install "$(DESTDIR)" "$(PREFIX)"
+
+uninstall:	## take away what install installed
+	@$(LAB)/install --remove "$(DESTDIR)" "$(PREFIX)"
 
 clean:	## remove what was built, keep the tool root
 	@$(LAB)/clean
