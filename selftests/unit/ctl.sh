@@ -79,7 +79,7 @@ expect_json()	# NAME CODE EXPRESSION ARGS...: a Python expression over document 
 	for line in open(sys.argv[1]):
 	    d = json.loads(line)
 	    assert d["version"] == 1, d
-	    assert eval(sys.argv[2]), d
+	    assert eval("(" + sys.argv[2] + ")"), d
 	EOF
 	result $? "$name: JSON, exit $code"
 }

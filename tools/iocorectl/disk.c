@@ -334,7 +334,7 @@ static const char *disk_move_hint(int err)
 	case EBUSY:
 		return "the new backing device is in use by another";
 	case EINVAL:
-		return "it can't stand in for the old one: other sizes, or fewer abilities (see dmesg)";
+		return "it can't stand in for the old one: other sizes, or less able (see dmesg)";
 	case ENOTBLK:
 		return "neither a block device nor a regular file with direct I/O";
 	default:

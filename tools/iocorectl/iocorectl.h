@@ -82,6 +82,7 @@ enum format {
 	FORMAT_SECTORS,	/* sectors of 512 bytes, as a size */
 	FORMAT_PERCENT,	/* a fraction of one */
 	FORMAT_RATE,	/* a second, one decimal */
+	FORMAT_SMALL,	/* a ratio, three decimals */
 	FORMAT_PAIRS,	/* an object, to the left */
 };
 
@@ -153,7 +154,6 @@ int list_run(int argc, char **argv, const char *key,
 extern const struct column vcpu_columns[];
 
 void vcpu_fill(struct json_object *vm, const char *dir);
-struct json_object *vcpu_flatten(struct json_object *vms);
 
 /* vmfd.c: the device, and descriptors of VMs */
 int device_open(unsigned int *version);
@@ -185,10 +185,39 @@ struct json_object *core_rows(void);
 struct json_object *disk_rows(void);
 struct json_object *vm_rows(void);
 
+void vm_fill_disks(struct json_object *row, const char *dir);
+struct json_object *vm_flatten(struct json_object *vms, const char *key);
 const char *direct_hint(int err);
 int vm_privileges(long pid, unsigned int flags);
 int vm_allow(int argc, char **argv);
 int vm_deny(int argc, char **argv);
+
+/* sample.c: counters at a moment, and what they grew since the one before */
+const char *row_name(struct json_object *row);
+double row_number(struct json_object *row, const char *key);
+struct json_object *sample_take(char **names);
+bool sample_has(struct json_object *root, const char *name);
+int sample_each(char **names, long interval, long count,
+		void (*report)(struct json_object *root, void *context),
+		void *context);
+int sample_need_host(void);
+
+/* latency.c */
+extern const struct column latency_columns[];
+extern const struct column histogram_columns[];
+
+void latency_fill(struct json_object *disk, const char *dir);
+void latency_rates(struct json_object *rates, struct json_object *now,
+		   struct json_object *before);
+struct json_object *latency_flatten(struct json_object *disks, bool rates);
+struct json_object *latency_histograms(struct json_object *disks);
+
+/* queues.c */
+extern const char * const queue_counters[];
+extern const struct column queue_totals[];
+extern const struct column queue_rates[];
+
+void queues_fill(struct json_object *vm, const char *dir);
 
 /* schema.c: the saved state's form */
 #define STATE_VERSION	1
@@ -242,6 +271,7 @@ int save_run(int argc, char **argv);
 int restore_run(int argc, char **argv);
 int clear_run(int argc, char **argv);
 int stat_run(int argc, char **argv);
+int top_run(int argc, char **argv);
 int check_run(int argc, char **argv);
 
 #endif /* IOCORECTL_H */

@@ -143,6 +143,9 @@ static void format_cell(char cell[CELL_LEN], struct json_object *row,
 	case FORMAT_RATE:
 		snprintf(cell, CELL_LEN, "%.1f", json_object_get_double(value));
 		break;
+	case FORMAT_SMALL:
+		snprintf(cell, CELL_LEN, "%.3f", json_object_get_double(value));
+		break;
 	case FORMAT_PAIRS:
 		format_pairs(cell, value);
 		break;

@@ -100,31 +100,3 @@ const struct column vcpu_columns[] = {
 	{ "/reason",		"REASON",	FORMAT_TEXT },
 	{ NULL,			NULL,		0 }
 };
-
-static void flatten_one(struct json_object *rows, struct json_object *vm)
-{
-	struct json_object *vcpus = json_object_object_get(vm, "vcpus");
-	struct json_object *name = json_object_object_get(vm, "name");
-	size_t i;
-
-	for (i = 0; i < json_object_array_length(vcpus); i++) {
-		struct json_object *row = json_object_new_object();
-
-		json_object_object_foreach(json_object_array_get_idx(vcpus, i),
-					   key, value)
-			json_object_object_add(row, key, json_object_get(value));
-		json_object_object_add(row, "vm", json_object_get(name));
-		json_object_array_add(rows, row);
-	}
-}
-
-/* A table's rows of all vCPUs of all VMs. */
-struct json_object *vcpu_flatten(struct json_object *vms)
-{
-	struct json_object *rows = json_object_new_array();
-	size_t i;
-
-	for (i = 0; i < json_object_array_length(vms); i++)
-		flatten_one(rows, json_object_array_get_idx(vms, i));
-	return rows;
-}

@@ -141,6 +141,11 @@ static void vm_fill_kept(struct json_object *row, const char *dir)
 					       json_object_new_int64(slot));
 }
 
+void vm_fill_disks(struct json_object *row, const char *dir)
+{
+	vm_fill(row, dir, "disks", attr_add_u64);
+}
+
 struct json_object *vm_rows(void)
 {
 	struct json_object *rows = json_object_new_array();
@@ -160,7 +165,7 @@ struct json_object *vm_rows(void)
 		json_object_object_add(row, "name",
 				       json_object_new_string(names[i]->d_name));
 		attr_add_u64(row, dir, "pid");
-		vm_fill(row, dir, "disks", attr_add_u64);
+		vm_fill_disks(row, dir);
 		vm_fill(row, dir, "notifiers", attr_add_string);
 		vm_fill_kept(row, dir);
 		attr_add_bool(row, dir, "direct_allowed", "direct_allowed");
@@ -169,6 +174,35 @@ struct json_object *vm_rows(void)
 	}
 	if (count >= 0)
 		dir_free(names, count);
+	return rows;
+}
+
+static void flatten_one(struct json_object *rows, struct json_object *vm,
+			const char *key)
+{
+	struct json_object *parts = json_object_object_get(vm, key);
+	struct json_object *name = json_object_object_get(vm, "name");
+	size_t i;
+
+	for (i = 0; i < json_object_array_length(parts); i++) {
+		struct json_object *row = json_object_new_object();
+
+		json_object_object_foreach(json_object_array_get_idx(parts, i),
+					   part, value)
+			json_object_object_add(row, part, json_object_get(value));
+		json_object_object_add(row, "vm", json_object_get(name));
+		json_object_array_add(rows, row);
+	}
+}
+
+/* A table's rows of all that VMs have in the arrays under @key. */
+struct json_object *vm_flatten(struct json_object *vms, const char *key)
+{
+	struct json_object *rows = json_object_new_array();
+	size_t i;
+
+	for (i = 0; i < json_object_array_length(vms); i++)
+		flatten_one(rows, json_object_array_get_idx(vms, i), key);
 	return rows;
 }
 
