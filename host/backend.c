@@ -40,7 +40,18 @@ static bool backend_shared(const struct iocore_disk *disk)
 	return false;
 }
 
-int iocore_disk_open(struct iocore_disk *disk)
+/* A device loses its holder at once, whenever the file goes. */
+static void backend_put(struct iocore_disk *disk)
+{
+	if (disk->bdev)
+		bdev_fput(disk->file);
+	else
+		fput(disk->file);
+	disk->file = NULL;
+	disk->bdev = NULL;
+}
+
+int iocore_backend_open(struct iocore_disk *disk)
 {
 	int err;
 
@@ -48,17 +59,14 @@ int iocore_disk_open(struct iocore_disk *disk)
 	disk->ops = backend_ops(disk->path);
 	if (IS_ERR(disk->ops))
 		return PTR_ERR(disk->ops);
-	err = iocore_stats_alloc(disk);
-	if (err)
-		return err;
 	disk->lim.readonly = disk->readonly;
 	disk->lim.max_bytes = IOCORE_MAX_BYTES;
 	disk->lim.max_segs = IOCORE_MAX_SEGS;
-	atomic_set(&disk->in_flight, 0);
+	disk->gone = NULL;
 
 	err = disk->ops->open(disk);
 	if (err)
-		goto free_stats;
+		return err;
 	/* Both backends carry out a segment of whole blocks only. */
 	disk->lim.dma_align |= disk->lim.logical_block - 1;
 	err = -EBUSY;
@@ -71,7 +79,36 @@ int iocore_disk_open(struct iocore_disk *disk)
 	return 0;
 
 close:
-	fput(disk->file);
+	backend_put(disk);
+	return err;
+}
+
+void iocore_backend_close(struct iocore_disk *disk)
+{
+	lockdep_assert_held(&iocore_config_lock);
+	list_del(&disk->open);
+	backend_put(disk);
+}
+
+int iocore_disk_open(struct iocore_disk *disk)
+{
+	int err;
+
+	err = iocore_stats_alloc(disk);
+	if (err)
+		return err;
+	atomic_set(&disk->in_flight, 0);
+	err = iocore_gate_init(&disk->gate);
+	if (err)
+		goto free_stats;
+	disk->holder = disk;
+	err = iocore_backend_open(disk);
+	if (err)
+		goto exit_gate;
+	return 0;
+
+exit_gate:
+	iocore_gate_exit(&disk->gate);
 free_stats:
 	iocore_stats_free(disk);
 	return err;
@@ -79,11 +116,8 @@ free_stats:
 
 void iocore_disk_close(struct iocore_disk *disk)
 {
-	lockdep_assert_held(&iocore_config_lock);
-	list_del(&disk->open);
-	fput(disk->file);
-	disk->file = NULL;
-	disk->bdev = NULL;
+	iocore_backend_close(disk);
+	iocore_gate_exit(&disk->gate);
 	iocore_stats_free(disk);
 }
 
@@ -94,6 +128,8 @@ int iocore_disk_rescan(struct iocore_disk *disk)
 	lockdep_assert_held(&iocore_config_lock);
 	if (!disk->enabled)
 		return -ENODEV;
+	if (disk->moving)
+		return -EBUSY;
 	capacity = disk->ops->capacity(disk);
 	if (!capacity)
 		return -EINVAL;

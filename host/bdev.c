@@ -47,13 +47,33 @@ static u64 bdev_capacity(struct iocore_disk *disk)
 	return round_down(bdev_nr_sectors(disk->bdev), disk->lim.logical_block >> SECTOR_SHIFT);
 }
 
+/* Called with bd_holder_lock, which keeps the holder; releases it. */
+static void bdev_mark_dead_locked(struct block_device *bdev, bool surprise)
+{
+	struct iocore_disk *disk = bdev->bd_holder;
+
+	WRITE_ONCE(disk->gone, bdev);
+	pr_warn("iocore: disk %s: %pg was removed%s\n", iocore_disk_name(disk), bdev,
+		surprise ? " by surprise" : "");
+	mutex_unlock(&bdev->bd_holder_lock);
+}
+
+/* A writer hears of it. Requests fail, until the disk is moved or detached. */
+static const struct blk_holder_ops bdev_holder_ops = {
+	.mark_dead	= bdev_mark_dead_locked,
+};
+
 static int bdev_backend_open(struct iocore_disk *disk)
 {
 	blk_mode_t mode = BLK_OPEN_READ | (disk->readonly ? 0 : BLK_OPEN_WRITE);
 	struct file *file;
 
 	/* A writer holds the device exclusively; readers may share it. */
-	file = bdev_file_open_by_path(disk->path, mode, disk->readonly ? NULL : disk, NULL);
+	if (disk->readonly)
+		file = bdev_file_open_by_path(disk->path, mode, NULL, NULL);
+	else
+		file = bdev_file_open_by_path(disk->path, mode, disk->holder,
+					      &bdev_holder_ops);
 	if (IS_ERR(file))
 		return PTR_ERR(file) == -EACCES ? -EROFS : PTR_ERR(file);
 	if (bdev_is_zoned(file_bdev(file))) {

@@ -19,6 +19,10 @@ static_assert(offsetof(struct iocore_attach, disk) == 16);
 static_assert(offsetof(struct iocore_attach, notifier) == 80);
 static_assert(sizeof(struct iocore_detach) == 80);
 static_assert(offsetof(struct iocore_detach, disk) == 16);
+static_assert(sizeof(struct iocore_queue_move) == 144);
+static_assert(offsetof(struct iocore_queue_move, queue) == 12);
+static_assert(offsetof(struct iocore_queue_move, disk) == 16);
+static_assert(offsetof(struct iocore_queue_move, core) == 80);
 static_assert(sizeof(struct iocore_allow) == 16);
 static_assert(offsetof(struct iocore_allow, vm_fd) == 8);
 
@@ -132,24 +136,48 @@ static pid_t iocore_tgid(pid_t vpid)
 	return tgid;
 }
 
+/* 0 where the caller names no process; -ENOENT. */
+static pid_t iocore_vm_tgid(pid_t vpid)
+{
+	if (vpid < 0)
+		return -EINVAL;
+	return vpid ? iocore_tgid(vpid) ?: -ENOENT : 0;
+}
+
 static long iocore_ioctl_detach(struct iocore_detach __user *arg)
 {
 	struct iocore_detach p;
-	pid_t tgid = 0;
+	pid_t tgid;
+	int ret;
+
+	ret = iocore_copy_in(&p, sizeof(p), sizeof(p), IOCORE_DETACH_KEEP, arg);
+	if (ret)
+		return ret;
+	if (p.pad || !iocore_name_ok(p.disk))
+		return -EINVAL;
+
+	tgid = iocore_vm_tgid(p.vm_pid);
+	if (tgid < 0)
+		return tgid;
+	return iocore_detach(tgid, p.disk, p.flags & IOCORE_DETACH_KEEP);
+}
+
+static long iocore_ioctl_queue_move(struct iocore_queue_move __user *arg)
+{
+	struct iocore_queue_move p;
+	pid_t tgid;
 	int ret;
 
 	ret = iocore_copy_in(&p, sizeof(p), sizeof(p), 0, arg);
 	if (ret)
 		return ret;
-	if (p.pad || p.vm_pid < 0 || !iocore_name_ok(p.disk))
+	if (p.queue < -1 || !iocore_name_ok(p.disk) || !iocore_name_ok(p.core))
 		return -EINVAL;
 
-	if (p.vm_pid) {
-		tgid = iocore_tgid(p.vm_pid);
-		if (!tgid)
-			return -ENOENT;
-	}
-	return iocore_detach(tgid, p.disk);
+	tgid = iocore_vm_tgid(p.vm_pid);
+	if (tgid < 0)
+		return tgid;
+	return iocore_move_queues(tgid, p.disk, p.queue, p.core);
 }
 
 static long iocore_ioctl_allow(struct iocore_allow __user *arg)
@@ -189,6 +217,8 @@ static long iocore_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return iocore_ioctl_attach(argp);
 	case IOCORE_CALL(IOCORE_DETACH):
 		return iocore_ioctl_detach(argp);
+	case IOCORE_CALL(IOCORE_QUEUE_MOVE):
+		return iocore_ioctl_queue_move(argp);
 	case IOCORE_CALL(IOCORE_ALLOW):
 		return iocore_ioctl_allow(argp);
 	default:

@@ -3,7 +3,7 @@
  * configfs.c - cores and disks as the administrator makes them
  *
  * A directory is one object, from mkdir to rmdir. An enabled disk depends on
- * its core's directory, an attached disk on its own: configfs then answers
+ * its cores' directories, an attached disk on its own: configfs then answers
  * rmdir with -EBUSY. An object leaves its list in disconnect_notify, while it
  * still has a parent, so that whoever finds it under iocore_config_lock may
  * depend on it.
@@ -68,6 +68,23 @@ static void iocore_core_unuse(struct iocore_core *core)
 	lockdep_assert_held(&iocore_config_lock);
 	core->users--;
 	configfs_undepend_item(&core->group.cg_item);
+}
+
+struct iocore_core *iocore_core_get(const char *name)
+{
+	struct iocore_core *core;
+
+	mutex_lock(&iocore_config_lock);
+	core = iocore_core_use(name);
+	mutex_unlock(&iocore_config_lock);
+	return core;
+}
+
+void iocore_core_put(struct iocore_core *core)
+{
+	mutex_lock(&iocore_config_lock);
+	iocore_core_unuse(core);
+	mutex_unlock(&iocore_config_lock);
 }
 
 static int iocore_core_set_enabled(struct iocore_core *core, bool on)
@@ -282,9 +299,41 @@ void iocore_disk_put(struct iocore_disk *disk)
 	mutex_unlock(&iocore_config_lock);
 }
 
+static void iocore_disk_unuse_cores(struct iocore_disk *disk)
+{
+	while (disk->nr_cores)
+		iocore_core_unuse(disk->cores[--disk->nr_cores]);
+}
+
+/* Names divided by commas; no name at all means the first enabled core. */
+static int iocore_disk_use_cores(struct iocore_disk *disk)
+{
+	struct iocore_core *core = NULL;
+	char *names, *at, *name;
+
+	names = kstrdup(disk->core_names, GFP_KERNEL);
+	if (!names)
+		return -ENOMEM;
+	at = names;
+	while (!IS_ERR(core) && (name = strsep(&at, ","))) {
+		if (disk->nr_cores == IOCORE_MAX_CORES)
+			core = ERR_PTR(-E2BIG);
+		else if (!*name && disk->core_names[0])
+			core = ERR_PTR(-EINVAL);
+		else
+			core = iocore_core_use(name);
+		if (!IS_ERR(core))
+			disk->cores[disk->nr_cores++] = core;
+	}
+	kfree(names);
+	if (!IS_ERR(core))
+		return 0;
+	iocore_disk_unuse_cores(disk);
+	return PTR_ERR(core);
+}
+
 static int iocore_disk_enable(struct iocore_disk *disk)
 {
-	struct iocore_core *core;
 	int ret;
 
 	lockdep_assert_held(&iocore_config_lock);
@@ -293,15 +342,12 @@ static int iocore_disk_enable(struct iocore_disk *disk)
 	if (!disk->path[0])
 		return -EINVAL;
 
-	core = iocore_core_use(disk->core_name);
-	if (IS_ERR(core))
-		return PTR_ERR(core);
-
-	disk->core = core;
+	ret = iocore_disk_use_cores(disk);
+	if (ret)
+		return ret;
 	ret = iocore_disk_open(disk);
 	if (ret) {
-		disk->core = NULL;
-		iocore_core_unuse(core);
+		iocore_disk_unuse_cores(disk);
 		return ret;
 	}
 	disk->enabled = true;
@@ -313,15 +359,11 @@ static int iocore_disk_disable(struct iocore_disk *disk)
 	lockdep_assert_held(&iocore_config_lock);
 	if (!disk->enabled)
 		return 0;
-	if (disk->attachments)
+	if (disk->attachments || disk->moving)
 		return -EBUSY;
 	disk->enabled = false;
-
-	/* A kick may still look from its attachment to the disk and the core. */
-	synchronize_rcu();
 	iocore_disk_close(disk);
-	iocore_core_unuse(disk->core);
-	disk->core = NULL;
+	iocore_disk_unuse_cores(disk);
 	return 0;
 }
 
@@ -380,11 +422,21 @@ static ssize_t iocore_disk_path_store(struct config_item *item, const char *page
 {
 	struct iocore_disk *disk = to_disk(item);
 	size_t len = iocore_value_len(page, count);
+	char *path;
+	int ret;
 
 	if (!len || page[0] != '/')
 		return -EINVAL;
-	return iocore_disk_set_string(disk, disk->path, PATH_MAX - 1, page,
-				      len) ?: count;
+	ret = iocore_disk_set_string(disk, disk->path, PATH_MAX - 1, page, len);
+	if (ret != -EBUSY)
+		return ret ?: count;
+
+	path = kstrndup(page, len, GFP_KERNEL);
+	if (!path)
+		return -ENOMEM;
+	ret = iocore_disk_move(disk, path);
+	kfree(path);
+	return ret ?: count;
 }
 
 static ssize_t iocore_disk_serial_show(struct config_item *item, char *page)
@@ -403,7 +455,8 @@ static ssize_t iocore_disk_serial_store(struct config_item *item,
 
 static ssize_t iocore_disk_core_show(struct config_item *item, char *page)
 {
-	return iocore_disk_emit(page, to_disk(item)->core_name, IOCORE_NAME_LEN);
+	return iocore_disk_emit(page, to_disk(item)->core_names,
+				sizeof(to_disk(item)->core_names));
 }
 
 static ssize_t iocore_disk_core_store(struct config_item *item, const char *page,
@@ -411,8 +464,9 @@ static ssize_t iocore_disk_core_store(struct config_item *item, const char *page
 {
 	struct iocore_disk *disk = to_disk(item);
 
-	return iocore_disk_set_string(disk, disk->core_name, IOCORE_NAME_LEN - 1,
-				      page, iocore_value_len(page, count)) ?: count;
+	return iocore_disk_set_string(disk, disk->core_names,
+				      sizeof(disk->core_names) - 1, page,
+				      iocore_value_len(page, count)) ?: count;
 }
 
 static ssize_t iocore_disk_readonly_show(struct config_item *item, char *page)
@@ -550,10 +604,61 @@ static ssize_t iocore_disk_rescan_store(struct config_item *item,
 	return count;
 }
 
+static ssize_t iocore_disk_threads_show(struct config_item *item, char *page)
+{
+	return sysfs_emit(page, "%u\n", READ_ONCE(to_disk(item)->threads));
+}
+
+static ssize_t iocore_disk_threads_store(struct config_item *item,
+					 const char *page, size_t count)
+{
+	struct iocore_disk *disk = to_disk(item);
+	ssize_t ret = -EBUSY;
+	unsigned int nr;
+
+	if (kstrtouint(page, 0, &nr) || !nr || nr > IOCORE_MAX_THREADS)
+		return -EINVAL;
+
+	mutex_lock(&iocore_config_lock);
+	if (!disk->enabled) {
+		WRITE_ONCE(disk->threads, nr);
+		ret = count;
+	}
+	mutex_unlock(&iocore_config_lock);
+	return ret;
+}
+
+static ssize_t iocore_disk_replay_timeout_show(struct config_item *item, char *page)
+{
+	return sysfs_emit(page, "%u\n", READ_ONCE(to_disk(item)->replay_timeout));
+}
+
+/* Guests are told when it is attached. */
+static ssize_t iocore_disk_replay_timeout_store(struct config_item *item,
+						const char *page, size_t count)
+{
+	struct iocore_disk *disk = to_disk(item);
+	unsigned int seconds;
+	ssize_t ret = -EBUSY;
+
+	if (kstrtouint(page, 0, &seconds) || seconds > IOCORE_REPLAY_TIMEOUT_MAX)
+		return -EINVAL;
+
+	mutex_lock(&iocore_config_lock);
+	if (!disk->attachments) {
+		WRITE_ONCE(disk->replay_timeout, seconds);
+		ret = count;
+	}
+	mutex_unlock(&iocore_config_lock);
+	return ret;
+}
+
 CONFIGFS_ATTR(iocore_disk_, path);
 CONFIGFS_ATTR(iocore_disk_, readonly);
 CONFIGFS_ATTR(iocore_disk_, serial);
 CONFIGFS_ATTR(iocore_disk_, core);
+CONFIGFS_ATTR(iocore_disk_, threads);
+CONFIGFS_ATTR(iocore_disk_, replay_timeout);
 CONFIGFS_ATTR(iocore_disk_, notifier);
 CONFIGFS_ATTR(iocore_disk_, queues);
 CONFIGFS_ATTR(iocore_disk_, write_cache);
@@ -565,6 +670,8 @@ static struct configfs_attribute *iocore_disk_attrs[] = {
 	&iocore_disk_attr_readonly,
 	&iocore_disk_attr_serial,
 	&iocore_disk_attr_core,
+	&iocore_disk_attr_threads,
+	&iocore_disk_attr_replay_timeout,
 	&iocore_disk_attr_notifier,
 	&iocore_disk_attr_queues,
 	&iocore_disk_attr_write_cache,
@@ -601,6 +708,8 @@ static struct config_group *iocore_disk_make(struct config_group *parent,
 	if (!disk)
 		return ERR_PTR(-ENOMEM);
 	disk->notifier = IOCORE_NOTIFIER_AUTO;
+	disk->threads = 1;
+	disk->replay_timeout = IOCORE_REPLAY_TIMEOUT;
 	disk->max_queues = IOCORE_MAX_QUEUES;
 	config_group_init_type_name(&disk->group, name, &iocore_disk_type);
 

@@ -99,8 +99,10 @@ static long iocore_call_identify(struct iocore_vm *vm, struct kvm_vcpu *vcpu,
 		return -EINVAL;
 
 	id->version = IOCORE_RING_VERSION;
-	id->features &= IOCORE_F_DIRECT | IOCORE_F_POLL | IOCORE_F_CACHE;
+	id->features &= IOCORE_F_DIRECT | IOCORE_F_POLL | IOCORE_F_REPLAY |
+			IOCORE_F_QUEUE_POLL | IOCORE_F_CACHE;
 	WRITE_ONCE(vm->features, id->features);
+	vm->identified = true;
 	id->max_disks = IOCORE_MAX_DISKS;
 	id->max_depth = IOCORE_HOST_DEPTH;
 	return 0;
@@ -150,10 +152,11 @@ static long iocore_call_disk_get(struct iocore_vm *vm, struct kvm_vcpu *vcpu,
 	const struct iocore_disk *disk;
 	u32 slot = info->slot;
 
+	if (!vm->identified)
+		return -ESTALE;
 	att = iocore_vm_slot(vm, slot);
-	/* -ENOENT promises an empty slot, and I/O may still be in flight. */
 	if (!att)
-		return iocore_vm_slot_closing(vm, slot) ? -EBUSY : -ENOENT;
+		return iocore_vm_slot_empty(vm, slot);
 	disk = att->disk;
 
 	*info = (struct iocore_disk_info) {
@@ -173,15 +176,23 @@ static long iocore_call_disk_get(struct iocore_vm *vm, struct kvm_vcpu *vcpu,
 		.discard_granularity = disk->discard_granularity,
 		.max_write_zeroes = disk->lim.max_write_zeroes,
 		.io_min		= disk->io_min,
+		.replay_timeout	= disk->replay_timeout,
 	};
 	memcpy(info->serial, disk->serial, IOCORE_SERIAL_LEN);
 	return 0;
 }
 
-static bool iocore_queue_params_ok(const struct iocore_queue_create *p)
+static bool iocore_queue_flags_ok(struct iocore_vm *vm, const struct iocore_queue_create *p)
 {
-	return !p->flags && p->queue < IOCORE_MAX_QUEUES &&
-	       p->notify_bit < IOCORE_NOTIFY_BITS &&
+	if (!(p->flags & IOCORE_QUEUE_POLL))
+		return !p->flags && p->notify_bit < IOCORE_NOTIFY_BITS;
+	return p->flags == IOCORE_QUEUE_POLL && !p->vcpu && !p->notify_bit &&
+	       vm->features & IOCORE_F_QUEUE_POLL;
+}
+
+static bool iocore_queue_params_ok(struct iocore_vm *vm, const struct iocore_queue_create *p)
+{
+	return iocore_queue_flags_ok(vm, p) && p->queue < IOCORE_MAX_QUEUES &&
 	       IS_ALIGNED(p->gpa, IOCORE_PAGE_SIZE) &&
 	       p->depth <= IOCORE_HOST_DEPTH && iocore_ring_depth_ok(p->depth);
 }
@@ -192,7 +203,7 @@ static long iocore_call_queue_create(struct iocore_vm *vm, struct kvm_vcpu *vcpu
 	struct iocore_queue_create *p = &args->create;
 	struct iocore_attachment *att;
 
-	if (!iocore_queue_params_ok(p))
+	if (!iocore_queue_params_ok(vm, p))
 		return -EINVAL;
 	att = iocore_vm_slot(vm, p->slot);
 	if (!att)
@@ -234,11 +245,14 @@ static int iocore_write_through(struct iocore_attachment *att)
 		return 0;
 	WRITE_ONCE(att->write_through, true);
 	smp_mb();	/* the store before the flush looks at what was written */
-	err = att->disk->ops->sync(att->disk);
-	if (!err)
-		return 0;
-	WRITE_ONCE(att->write_through, false);
-	return -EIO;
+	err = -EBUSY;
+	if (iocore_gate_enter(&att->disk->gate)) {
+		err = att->disk->ops->sync(att->disk) ? -EIO : 0;
+		iocore_gate_leave(&att->disk->gate);
+	}
+	if (err)
+		WRITE_ONCE(att->write_through, false);
+	return err;
 }
 
 static long iocore_call_cache(struct iocore_vm *vm, struct kvm_vcpu *vcpu,
@@ -364,8 +378,8 @@ static long iocore_control(struct iocore_vm *vm, struct kvm_vcpu *vcpu,
 }
 
 /*
- * An empty slot is an answer, as is a privilege that was not given; and a fatal
- * signal is nobody's fault.
+ * An empty slot is an answer, as is a privilege that was not given; so is that
+ * a guest is not known; and a fatal signal is nobody's fault.
  */
 static bool iocore_is_refusal(u64 nr, long ret)
 {
@@ -374,7 +388,8 @@ static bool iocore_is_refusal(u64 nr, long ret)
 	if (nr == IOCORE_HC_DIRECT)
 		return ret != -EPERM && ret != -EOPNOTSUPP && ret != -ENOENT &&
 		       ret != -ENOMEM;
-	return nr != IOCORE_HC_DISK_GET || (ret != -ENOENT && ret != -EBUSY);
+	return nr != IOCORE_HC_DISK_GET || (ret != -ENOENT && ret != -EBUSY &&
+					    ret != -EAGAIN && ret != -ESTALE);
 }
 
 static void iocore_refused(struct iocore_vm *vm, const char *what, u64 value)
@@ -384,12 +399,13 @@ static void iocore_refused(struct iocore_vm *vm, const char *what, u64 value)
 }
 
 /*
- * The one call on the way of a request: no lock, no sleep. A disk and its core
- * stay for a grace period after the attachment has left its slot.
+ * The one call on the way of a request: no lock, no sleep. An IOCore stays for a
+ * grace period after the queue or its attachment has gone.
  */
 static long iocore_kick(struct kvm *kvm, u64 slot, u64 queue, u64 a3)
 {
 	struct iocore_attachment *att = NULL;
+	struct iocore_core *core;
 	struct iocore_vm *vm;
 	long ret = -ENOENT;
 
@@ -405,7 +421,11 @@ static long iocore_kick(struct kvm *kvm, u64 slot, u64 queue, u64 a3)
 	}
 	if (att) {
 		trace_iocore_kick(vm->pid, slot, queue);
-		iocore_core_wake(att->disk->core);
+		queue = array_index_nospec(queue, IOCORE_MAX_QUEUES);
+		core = rcu_dereference(att->cores[queue]);
+		/* A queue may go at the same time: nothing to wake is no fault. */
+		if (core)
+			iocore_core_wake(core);
 		ret = 0;
 	} else {
 		iocore_refused(vm, "kick", slot);

@@ -163,8 +163,10 @@ void iocore_core_add_queue(struct iocore_core *core, struct iocore_queue *q)
 {
 	core_lock(core);
 	list_add_tail(&q->node, &core->queues);
+	/* Another IOCore may have gone to sleep with it. */
+	iocore_ring_clear_need_kick(&q->ring);
 	mutex_unlock(&core->lock);
-	/* The new ring has no NEED_KICK: a sleeping IOCore would miss it. */
+	/* The ring has no NEED_KICK: a sleeping IOCore would miss it. */
 	iocore_core_wake(core);
 }
 
@@ -334,6 +336,8 @@ void iocore_core_stop(struct iocore_core *core)
 	list_del(&core->running);
 	mutex_unlock(&running_lock);
 	hrtimer_cancel(&core->watchdog);
+	/* A kick or a completion may have found it a moment ago. */
+	synchronize_rcu();
 	kthread_stop(core->task);
 	core->task = NULL;
 	iocore_direct_unreserve(core->cpu);

@@ -5,13 +5,13 @@
  *	core		an IOCore: a kthread that polls the rings of its queues
  *	disk		a backend with a name, made through configfs
  *	vm		a KVM VM that has spoken to us or has a disk
- *	attachment	a disk in a slot of a VM, with its disk thread
- *	queue		a ring of an attachment, polled by the disk's core
+ *	attachment	a disk in a slot of a VM, with its disk threads
+ *	queue		a ring of an attachment, polled by one core
  *
  * A vm lives from its first control call or attach until KVM's vm_destroy
  * callback (or module exit); it holds no reference on the struct kvm. An
  * attachment holds a use of its disk and of the module. An enabled disk holds a
- * use of its core.
+ * use of its cores, and a queue that was moved one of its core.
  *
  * Locks, outermost first: vm->lock, core->lock, queue->cq_lock.
  */
@@ -28,6 +28,7 @@
 #include <linux/kvm_host.h>
 #include <linux/llist.h>
 #include <linux/mutex.h>
+#include <linux/percpu-refcount.h>
 #include <linux/uio.h>
 #include <linux/xarray.h>
 
@@ -39,6 +40,7 @@
 
 struct iocore_req;
 struct iocore_disk;
+struct iocore_thread;
 struct vhost_task;
 
 /** IOCORE_BATCH - SQEs taken from one ring in one turn of the IOCore */
@@ -47,6 +49,12 @@ struct vhost_task;
 #define IOCORE_MAX_QUEUES	64
 /** IOCORE_HOST_DEPTH - the deepest queue the host serves */
 #define IOCORE_HOST_DEPTH	256
+/** IOCORE_MAX_THREADS - disk threads of one attachment */
+#define IOCORE_MAX_THREADS	16
+/** IOCORE_MAX_CORES - IOCores among which a disk's queues are divided */
+#define IOCORE_MAX_CORES	16
+#define IOCORE_REPLAY_TIMEOUT	60
+#define IOCORE_REPLAY_TIMEOUT_MAX 86400
 #define IOCORE_IDLE_US_DEFAULT	50
 #define IOCORE_IDLE_US_MAX	1000000
 
@@ -57,7 +65,7 @@ struct vhost_task;
  * @list:	all cores, under iocore_config_lock
  * @lock:	held by the kthread for a turn; taken by others to change @queues
  * @waiters:	threads that want @lock; the kthread lets them in
- * @users:	enabled disks on it, under iocore_config_lock
+ * @users:	enabled disks and moved queues on it, under iocore_config_lock
  * @busy_ns:	time in turns that found work; @total_ns: time since start
  */
 struct iocore_core {
@@ -89,7 +97,7 @@ int iocore_core_init(void);
 void iocore_core_exit(void);
 /* -EINVAL: the CPU is offline. */
 int iocore_core_start(struct iocore_core *core);
-/* No queue may be left. */
+/* No queue may be left. Waits for those who found the core under RCU. */
 void iocore_core_stop(struct iocore_core *core);
 /* Any context. */
 void iocore_core_wake(struct iocore_core *core);
@@ -97,7 +105,37 @@ void iocore_core_wake(struct iocore_core *core);
 void iocore_core_watch_all(void);
 u64 iocore_core_total_ns(const struct iocore_core *core);
 
-/* ---- backend.c, bdev.c, file.c ----------------------------------------- */
+/* ---- gate.c ------------------------------------------------------------ */
+
+/**
+ * struct iocore_gate - the way of requests to a backend
+ * @ref:	requests inside
+ * @shut:	under @lock
+ * @waiting:	threads that were refused, under @lock
+ * @empty:	@ref has reached zero
+ */
+struct iocore_gate {
+	struct percpu_ref ref;
+	spinlock_t lock;		/* shut, waiting */
+	bool shut;
+	struct list_head waiting;
+	wait_queue_head_t empty;
+};
+
+int iocore_gate_init(struct iocore_gate *gate);
+void iocore_gate_exit(struct iocore_gate *gate);
+/* Whoever touches the backend is inside. False: it is shut. */
+bool iocore_gate_enter(struct iocore_gate *gate);
+/* Any context. */
+void iocore_gate_leave(struct iocore_gate *gate);
+/* Have the thread woken when the gate opens; false: it is open by now. */
+bool iocore_gate_wait(struct iocore_gate *gate, struct iocore_thread *thread);
+void iocore_gate_forget(struct iocore_gate *gate, struct iocore_thread *thread);
+/* On return nobody is inside; -ERESTARTSYS, and open, after a fatal signal. */
+int iocore_gate_shut(struct iocore_gate *gate);
+void iocore_gate_open(struct iocore_gate *gate);
+
+/* ---- backend.c, bdev.c, file.c, move.c ----------------------------------------- */
 
 /**
  * struct iocore_backend_ops - how a disk does I/O
@@ -154,6 +192,14 @@ struct iocore_disk_stats {
  * @list:	all disks, under iocore_config_lock
  * @attachments: bindings, under iocore_config_lock
  * @notifier: enum iocore_notifier; stays as long as it is attached
+ * @threads:	disk threads of an attachment
+ * @replay_timeout: seconds; stays as long as it is attached
+ * @core_names:	as configured, divided by commas
+ * @cores:	of an enabled disk: queue n is polled by number n modulo @nr_cores
+ * @holder:	in whose name the backend is held
+ * @gate:	requests pass it to the backend: @ops, @file and @bdev
+ * @moving:	to another backend, under iocore_config_lock
+ * @gone:	the device that was removed under us; compare with @bdev
  * @write_through: each write is to be durable before it completes
  * @max_queues: queues that a guest may make
  * @write_cache: the backend has a volatile cache
@@ -165,7 +211,7 @@ struct iocore_disk {
 	struct list_head list;
 	char path[PATH_MAX];
 	char serial[IOCORE_SERIAL_LEN];
-	char core_name[IOCORE_NAME_LEN];
+	char core_names[IOCORE_MAX_CORES * IOCORE_NAME_LEN];
 	bool readonly;
 	bool enabled;
 	unsigned int attachments;
@@ -173,7 +219,15 @@ struct iocore_disk {
 	bool write_through;
 	unsigned int max_queues;
 
-	struct iocore_core *core;
+	unsigned int threads;
+	unsigned int replay_timeout;
+
+	struct iocore_core *cores[IOCORE_MAX_CORES];
+	unsigned int nr_cores;
+	struct iocore_disk *holder;
+	struct iocore_gate gate;
+	bool moving;
+	struct block_device *gone;
 	const struct iocore_backend_ops *ops;
 	struct file *file;
 	struct block_device *bdev;
@@ -201,6 +255,20 @@ extern struct workqueue_struct *iocore_flush_wq;
  */
 int iocore_disk_open(struct iocore_disk *disk);
 void iocore_disk_close(struct iocore_disk *disk);
+/* The backend alone, under iocore_config_lock; errors as of iocore_disk_open(). */
+int iocore_backend_open(struct iocore_disk *disk);
+void iocore_backend_close(struct iocore_disk *disk);
+/**
+ * iocore_disk_move() - go on with another backend, which has the same content
+ * @disk:	enabled
+ * @path:	of the new backend
+ *
+ * Requests that come meanwhile wait. Return: 0, or an error of
+ * iocore_disk_open() or -ENOSPC: it is smaller, -EOPNOTSUPP: it can't do what
+ * guests were told, -EIO: the old backend failed to flush; the disk then stays
+ * where it was.
+ */
+int iocore_disk_move(struct iocore_disk *disk, const char *path);
 /* Read the capacity anew; under iocore_config_lock. The guests are not told. */
 int iocore_disk_rescan(struct iocore_disk *disk);
 
@@ -220,6 +288,9 @@ extern struct mutex iocore_config_lock;
 struct iocore_disk *iocore_disk_find(const char *name);
 /* The enabled core by name, or the first enabled one if name is empty. */
 struct iocore_core *iocore_core_find(const char *name);
+/* Take and drop a use of an enabled core; ERR_PTR. Without vm->lock. */
+struct iocore_core *iocore_core_get(const char *name);
+void iocore_core_put(struct iocore_core *core);
 /* A binding takes and drops its use of an enabled disk; ERR_PTR. */
 struct iocore_disk *iocore_disk_get(const char *name);
 void iocore_disk_put(struct iocore_disk *disk);
@@ -274,7 +345,9 @@ struct iocore_vm_stats {
  * struct iocore_vm - a KVM VM; its memory lives by @kobj
  * @dead:	under @lock; @kvm may not be used any more
  * @closers:	attachments being closed: @kvm stays until it is zero
+ * @identified:	the guest has negotiated; written under @lock
  * @features:	IOCORE_F_* that both sides know; written under @lock
+ * @kept:	names of the disks that empty slots wait for; under @lock
  * @direct_allowed: it has the privilege; written under @lock
  * @direct_disks: attachments that use direct mode; written under @lock
  * @direct_work: ends direct mode of vCPUs that the watchdog has revoked
@@ -295,6 +368,8 @@ struct iocore_vm {
 	struct iocore_attachment __rcu *slots[IOCORE_MAX_DISKS];
 	struct xarray vcpus;		/* struct iocore_vcpu by vcpu_id */
 	wait_queue_head_t closed;	/* a queue or an attachment is gone */
+	char *kept[IOCORE_MAX_DISKS];
+	bool identified;
 	u64 features;
 	bool direct_allowed;
 	unsigned int direct_disks;
@@ -306,9 +381,11 @@ struct iocore_vm {
  * struct iocore_attachment - a disk in a slot of a VM
  * @notifier:	enum iocore_notifier, never IOCORE_NOTIFIER_DISK
  * @closing:	under vm->lock; no new queue
+ * @keep:	what becomes of the slot: a name for vm->kept, or NULL
  * @draining:	contexts that destroy queues which they took out of @queues
- * @work:	requests on their way to the disk thread
- * @dead:	the disk thread is gone: requests end with IOCORE_S_GONE
+ * @queues:	under vm->lock
+ * @cores:	who polls each, for kicks; RCU
+ * @threads:	queue n belongs to number n modulo disk->threads; under vm->lock
  * @write_through: as the disk's, or what the guest chose; written under vm->lock
  */
 struct iocore_attachment {
@@ -318,24 +395,42 @@ struct iocore_attachment {
 	unsigned int notifier;
 	u64 epoch;
 	bool closing;
+	char *keep;
 	atomic_t draining;
 	struct kobj_attribute attr;	/* sysfs: the slot */
 	struct kobj_attribute notifier_attr;
 	struct iocore_queue *queues[IOCORE_MAX_QUEUES];
-	struct vhost_task *thread;
-	struct llist_head work;
-	bool dead;
-	bool bound;
+	struct iocore_core __rcu *cores[IOCORE_MAX_QUEUES];
+	struct iocore_thread *threads[IOCORE_MAX_THREADS];
 	bool write_through;
 	struct rcu_head rcu;
 };
 
-/* ---- thread.c: the disk thread ------------------------------------------ */
+/* ---- thread.c: the disk threads ----------------------------------------- */
 
-/* In the VM's process context, under vm->lock. Idempotent. */
-int iocore_thread_start(struct iocore_attachment *att);
+/**
+ * struct iocore_thread - a disk thread
+ * @work:	requests on their way to it
+ * @todo:	requests that it has taken, in order; @tail: where the next goes
+ * @waiting:	in the list of the disk's gate
+ * @dead:	it is gone: requests end with IOCORE_S_GONE
+ * @bound:	it has chosen its CPUs
+ */
+struct iocore_thread {
+	struct iocore_attachment *att;
+	struct vhost_task *task;
+	struct llist_head work;
+	struct llist_node *todo;
+	struct llist_node **tail;
+	struct list_head waiting;
+	bool dead;
+	bool bound;
+};
+
+/* The thread of a queue; in the VM's process context, under vm->lock. ERR_PTR. */
+struct iocore_thread *iocore_thread_get(struct iocore_attachment *att, unsigned int queue);
 /* All queues are gone. */
-void iocore_thread_stop(struct iocore_attachment *att);
+void iocore_threads_stop(struct iocore_attachment *att);
 void iocore_thread_submit(struct iocore_req *req);
 
 /* ---- memory.c: guest memory --------------------------------------------- */
@@ -382,6 +477,8 @@ const char *iocore_notifier_name(unsigned int notifier);
 int iocore_notifier_parse(const char *name);
 /* What serves an attachment's queues, now that its guest has negotiated. */
 const struct iocore_notifier_ops *iocore_notifier_get(const struct iocore_attachment *att);
+/* ... and what serves one whose guest looks at it by itself. */
+const struct iocore_notifier_ops *iocore_notifier_none(void);
 /* The guest was told to poll. */
 bool iocore_notifier_polled(const struct iocore_attachment *att);
 
@@ -445,6 +542,7 @@ const char *iocore_direct_reason(struct iocore_vm *vm, const struct iocore_vcpu 
 /**
  * struct iocore_req - one request in flight, named by its tag
  * @busy:	claimed by IOCore, released just before the CQE is written
+ * @entered:	it has passed the disk's gate
  * @then_flush:	without an error it ends only after a flush
  * @start_ns:	local_clock() when its SQE was taken
  */
@@ -459,6 +557,7 @@ struct iocore_req {
 	atomic_t pending;		/* parts (bios) not ended, plus the submitter */
 	int error;			/* first errno of the parts */
 	unsigned long busy;
+	bool entered;
 	bool then_flush;
 	u64 start_ns;
 	struct kiocb iocb;		/* file.c */
@@ -476,12 +575,16 @@ struct iocore_queue_stats {
 /**
  * struct iocore_queue - a ring
  * @attr:	sysfs, as long as it is in its attachment's table
+ * @core:	who polls it; written under vm->lock and @cq_lock
+ * @core_held:	it has a use of @core of its own
  * @ref:	one for the queue, one a request in flight
  * @drained:	@ref reached zero
  */
 struct iocore_queue {
 	struct iocore_attachment *att;
 	struct iocore_core *core;
+	bool core_held;
+	struct iocore_thread *thread;
 	const struct iocore_notifier_ops *notifier;
 	struct list_head node;
 	struct iocore_ring ring;
@@ -509,6 +612,10 @@ struct iocore_queue {
 
 /* Under vm->lock, in the VM's process context. */
 int iocore_queue_create(struct iocore_attachment *att, const struct iocore_queue_create *p);
+/* Have another core poll it, of which the caller gives it a use; under vm->lock.
+ * The core whose use it had before, for iocore_core_put(), or NULL.
+ */
+struct iocore_core *iocore_queue_move(struct iocore_queue *q, struct iocore_core *core);
 /* Waits for what is in flight. */
 void iocore_queue_destroy(struct iocore_queue *q);
 /* One bounded turn; the SQEs taken. IOCore only. */
@@ -554,13 +661,25 @@ void iocore_vm_destroy(struct kvm *kvm);			/* KVM's callback */
 void iocore_vm_destroy_all(void);				/* module exit */
 /* notifier as in struct iocore_attach; slot or -errno */
 int iocore_attach(struct kvm *kvm, const char *disk, int slot, unsigned int notifier);
-int iocore_detach(pid_t tgid, const char *disk);		/* tgid 0: the only one */
+/* The VM with the binding, or that keeps a slot for the disk; with a reference.
+ * tgid 0: the only one. The slot, or -1 where it is only kept. ERR_PTR.
+ */
+struct iocore_vm *iocore_find_binding(pid_t tgid, const char *disk, int *slot);
+/* Close what is in a slot, provided that it is @disk (or anything, if @disk is
+ * NULL). Where another caller is closing it, wait for him, then -ENOENT.
+ */
+int iocore_close_slot(struct iocore_vm *vm, unsigned int slot, const char *disk,
+		      bool keep);
+/* binding.c; tgid 0: the only one; keep: it will be back */
+int iocore_detach(pid_t tgid, const char *disk, bool keep);
+/* Have another core poll a queue of a binding, or all for -1. */
+int iocore_move_queues(pid_t tgid, const char *disk, int queue, const char *core);
 /* Undo iocore_attach(); the caller has a reference to the VM's file. */
 int iocore_detach_slot(struct kvm *kvm, unsigned int slot);
 /* What is in a slot, under vm->lock; NULL if it is closing. */
 struct iocore_attachment *iocore_vm_slot(struct iocore_vm *vm, u32 slot);
-/* It is being detached and not yet empty; under vm->lock. */
-bool iocore_vm_slot_closing(struct iocore_vm *vm, u32 slot);
+/* Why iocore_vm_slot() is NULL: -EBUSY it closes, -EAGAIN it is kept, -ENOENT. */
+int iocore_vm_slot_empty(struct iocore_vm *vm, u32 slot);
 /* Take a queue away from its guest and wait for what is in flight. */
 int iocore_vm_drop_queue(struct iocore_vm *vm, u32 slot, u32 nr);
 /* Drop queues and notification pages; waits for attachments that close. */
@@ -569,6 +688,16 @@ void iocore_vm_reset(struct iocore_vm *vm);
 void iocore_vms_notify_disk(const struct iocore_disk *disk);
 /* KVM's callback: user space has reset a vCPU. */
 void iocore_vm_user_reset(struct kvm *kvm);
+
+/* kept.c, under vm->lock; an empty slot waits for a disk: takes the allocated name. */
+void iocore_kept_set(struct iocore_vm *vm, unsigned int slot, char *disk);
+/* The slot that waits for a disk, or -ENOENT. */
+int iocore_kept_find(struct iocore_vm *vm, const char *disk);
+/* A disk comes into a slot: neither is waited for any more. */
+void iocore_kept_taken(struct iocore_vm *vm, unsigned int slot, const char *disk);
+void iocore_kept_drop(struct iocore_vm *vm);
+/* For sysfs, without vm->lock. */
+ssize_t iocore_kept_emit(struct iocore_vm *vm, char *buf);
 
 long iocore_hypercall(struct kvm_vcpu *vcpu, unsigned long a0, unsigned long a1,
 		      unsigned long a2, unsigned long a3);	/* control.c */

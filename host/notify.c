@@ -93,6 +93,11 @@ const struct iocore_notifier_ops *iocore_notifier_get(const struct iocore_attach
 	return &notifiers[att->notifier];
 }
 
+const struct iocore_notifier_ops *iocore_notifier_none(void)
+{
+	return &notifiers[IOCORE_NOTIFIER_NONE];
+}
+
 static void count_how(struct iocore_vm *vm, enum iocore_notify_how how)
 {
 	switch (how) {

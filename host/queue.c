@@ -109,6 +109,7 @@ static void queue_accept(struct iocore_queue *q, const struct iocore_sqe *sqe, u
 	kref_get(&q->ref);
 	atomic_inc(&q->att->disk->in_flight);
 	req->sqe = *sqe;
+	req->entered = false;
 	req->segs = NULL;
 	req->iov = NULL;
 	req->start_ns = now;
@@ -226,6 +227,8 @@ void iocore_req_end(struct iocore_req *req, enum iocore_status status)
 	if (req->sqe.opcode == IOCORE_OP_READ)
 		iocore_req_mark_dirty(req);
 	iocore_req_unmap(req);
+	if (req->entered)
+		iocore_gate_leave(&q->att->disk->gate);
 
 	/* The guest may use the tag again as soon as it sees the CQE. */
 	clear_bit_unlock(0, &req->busy);
@@ -254,8 +257,9 @@ static struct iocore_queue *queue_alloc(struct iocore_attachment *att,
 	for (i = 0; i < p->depth; i++)
 		q->reqs[i].queue = q;
 	q->att = att;
-	q->core = att->disk->core;
-	q->notifier = iocore_notifier_get(att);
+	q->core = att->disk->cores[p->queue % att->disk->nr_cores];
+	q->notifier = p->flags & IOCORE_QUEUE_POLL ? iocore_notifier_none() :
+						     iocore_notifier_get(att);
 	q->nr = p->queue;
 	q->vcpu_id = p->vcpu;
 	q->notify_bit = p->notify_bit;
@@ -287,13 +291,14 @@ static int queue_check(struct iocore_attachment *att, const struct iocore_queue_
 		return -ESTALE;
 	if (att->queues[p->queue])
 		return -EEXIST;
-	if (!xa_load(&att->vm->vcpus, p->vcpu))
+	if (!(p->flags & IOCORE_QUEUE_POLL) && !xa_load(&att->vm->vcpus, p->vcpu))
 		return -ENOENT;
 	return 0;
 }
 
 int iocore_queue_create(struct iocore_attachment *att, const struct iocore_queue_create *p)
 {
+	struct iocore_thread *thread;
 	struct iocore_queue *q;
 	int err;
 
@@ -301,13 +306,14 @@ int iocore_queue_create(struct iocore_attachment *att, const struct iocore_queue
 	err = queue_check(att, p);
 	if (err)
 		return err;
-	err = iocore_thread_start(att);
-	if (err)
-		return err;
+	thread = iocore_thread_get(att, p->queue);
+	if (IS_ERR(thread))
+		return PTR_ERR(thread);
 
 	q = queue_alloc(att, p);
 	if (!q)
 		return -ENOMEM;
+	q->thread = thread;
 	err = iocore_map_guest(att->vm->kvm, q->gfn, q->npages, q->pages, &q->area);
 	if (err) {
 		queue_free(q);
@@ -315,9 +321,33 @@ int iocore_queue_create(struct iocore_attachment *att, const struct iocore_queue
 	}
 	iocore_ring_init(&q->ring, q->area, p->depth);
 	att->queues[p->queue] = q;
+	rcu_assign_pointer(att->cores[p->queue], q->core);
 	iocore_sysfs_add_queue(q);
 	iocore_core_add_queue(q->core, q);
 	return 0;
+}
+
+/*
+ * What the SQ side has of the ring passes from one IOCore to the other through
+ * the locks of both. A kick finds the new one before that can go to sleep with
+ * the ring; and one that still finds the old does no harm, because the new one
+ * is woken when the queue has joined it.
+ */
+struct iocore_core *iocore_queue_move(struct iocore_queue *q, struct iocore_core *core)
+{
+	struct iocore_core *held = q->core_held ? q->core : NULL;
+	unsigned long flags;
+
+	lockdep_assert_held(&q->att->vm->lock);
+	iocore_core_del_queue(q->core, q);
+	/* Completions ask q->core whether it sleeps. */
+	spin_lock_irqsave(&q->cq_lock, flags);
+	q->core = core;
+	q->core_held = true;
+	spin_unlock_irqrestore(&q->cq_lock, flags);
+	rcu_assign_pointer(q->att->cores[q->nr], core);
+	iocore_core_add_queue(core, q);
+	return held;
 }
 
 void iocore_queue_destroy(struct iocore_queue *q)
@@ -327,7 +357,9 @@ void iocore_queue_destroy(struct iocore_queue *q)
 	/* 2. Every request in flight ends and has posted its CQE. */
 	kref_put(&q->ref, queue_drained);
 	wait_for_completion(&q->drained);
-	/* 3. Nobody is left to touch the ring's pages. */
+	/* 3. Nobody is left to touch the ring's pages, or to ask its IOCore. */
 	iocore_unmap_guest(q->npages, q->pages, q->area);
+	if (q->core_held)
+		iocore_core_put(q->core);
 	queue_free(q);
 }

@@ -341,6 +341,15 @@ static ssize_t vm_direct_reasons_show(struct kobject *kobj,
 static struct kobj_attribute vm_attr_direct_reasons =
 	__ATTR(direct_reasons, 0444, vm_direct_reasons_show, NULL);
 
+static ssize_t vm_kept_show(struct kobject *kobj, struct kobj_attribute *attr,
+			    char *buf)
+{
+	return iocore_kept_emit(container_of(kobj, struct iocore_vm, kobj), buf);
+}
+
+static struct kobj_attribute vm_attr_kept =
+	__ATTR(kept, 0444, vm_kept_show, NULL);
+
 static struct attribute *vm_attrs[] = {
 	&vm_attr_pid.attr,
 	&vm_attr_kicks.attr,
@@ -353,6 +362,7 @@ static struct attribute *vm_attrs[] = {
 	&vm_attr_direct_revoked.attr,
 	&vm_attr_direct_reasons.attr,
 	&vm_attr_vcpus.attr,
+	&vm_attr_kept.attr,
 	&vm_attr_bad_control.attr,
 	&vm_attr_bad_descriptor.attr,
 	&vm_attr_bad_ring.attr,

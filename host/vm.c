@@ -9,9 +9,10 @@
  *     struct kvm alive, because the end of the VM waits for it.
  *  2. Without vm->lock, destroy the queues: each leaves its core and waits for
  *     what is in flight. Then wait for those who took a queue out before us.
- *  3. Stop the disk thread: it has nothing to do, and nothing can come.
+ *  3. Stop the disk threads: they have nothing to do, and nothing can come.
  *  4. Only now empty the slot. The guest takes an empty slot as the promise
- *     that none of its memory is touched any more. Release the disk.
+ *     that none of its memory is touched any more, also where the slot is kept
+ *     for the disk to come back. Release the disk.
  *  5. Tell the guest to look, then let go of the VM: after vm->closers has
  *     dropped, the struct kvm may be gone.
  *
@@ -175,12 +176,16 @@ struct iocore_attachment *iocore_vm_slot(struct iocore_vm *vm, u32 slot)
 	return att && !att->closing ? att : NULL;
 }
 
-bool iocore_vm_slot_closing(struct iocore_vm *vm, u32 slot)
+/* -ENOENT and -EAGAIN promise an empty slot, and I/O may still be in flight. */
+int iocore_vm_slot_empty(struct iocore_vm *vm, u32 slot)
 {
 	lockdep_assert_held(&vm->lock);
-	return slot < IOCORE_MAX_DISKS &&
-		rcu_access_pointer(vm->slots[array_index_nospec(slot, IOCORE_MAX_DISKS)]) &&
-		!iocore_vm_slot(vm, slot);
+	if (slot >= IOCORE_MAX_DISKS)
+		return -ENOENT;
+	slot = array_index_nospec(slot, IOCORE_MAX_DISKS);
+	if (rcu_access_pointer(vm->slots[slot]))
+		return -EBUSY;
+	return vm->kept[slot] && vm->features & IOCORE_F_REPLAY ? -EAGAIN : -ENOENT;
 }
 
 /*
@@ -207,6 +212,7 @@ static void iocore_doom(struct iocore_doomed *doomed,
 		iocore_sysfs_del_queue(att->queues[first]);
 		doomed->queues[doomed->nr++] = att->queues[first];
 		att->queues[first] = NULL;
+		RCU_INIT_POINTER(att->cores[first], NULL);
 	}
 }
 
@@ -286,8 +292,8 @@ static int iocore_reset_slot(struct iocore_vm *vm, unsigned int slot)
 
 /*
  * On return nothing that the guest gave before the call is used any more,
- * whoever was taking it away. A wait is cut short only by a fatal signal, and
- * then the guest does not run again.
+ * whoever was taking it away, and no slot is kept for it. A wait is cut short
+ * only by a fatal signal, and then the guest does not run again.
  */
 void iocore_vm_reset(struct iocore_vm *vm)
 {
@@ -302,6 +308,7 @@ void iocore_vm_reset(struct iocore_vm *vm)
 	if (iocore_vm_lock(vm))
 		return;
 	iocore_vcpus_drop(vm);
+	iocore_kept_drop(vm);
 	mutex_unlock(&vm->lock);
 }
 
@@ -318,6 +325,7 @@ void iocore_vm_user_reset(struct kvm *kvm)
 	iocore_vm_reset(vm);
 	if (!iocore_vm_lock(vm)) {
 		WRITE_ONCE(vm->features, 0);
+		vm->identified = false;
 		mutex_unlock(&vm->lock);
 	}
 	iocore_vm_put(vm);
@@ -339,14 +347,17 @@ static bool iocore_vm_has_disk(struct iocore_vm *vm, const struct iocore_disk *d
 	return false;
 }
 
-/* The slot asked for, or the first empty one. */
-static int iocore_vm_pick_slot(struct iocore_vm *vm, int slot)
+/* The slot asked for, or that which waits for the disk, or the first free one. */
+static int iocore_vm_pick_slot(struct iocore_vm *vm, int slot, const char *disk)
 {
 	if (slot >= 0)
 		return rcu_access_pointer(vm->slots[slot]) ? -EBUSY : slot;
 
+	slot = iocore_kept_find(vm, disk);
+	if (slot >= 0)
+		return slot;
 	for (slot = 0; slot < IOCORE_MAX_DISKS; slot++)
-		if (!rcu_access_pointer(vm->slots[slot]))
+		if (!rcu_access_pointer(vm->slots[slot]) && !vm->kept[slot])
 			return slot;
 	return -ENOSPC;
 }
@@ -368,7 +379,7 @@ static int iocore_publish(struct iocore_vm *vm, struct iocore_attachment *att,
 	ret = iocore_direct_check_attach(att);
 	if (ret)
 		goto out_unlock;
-	ret = iocore_vm_pick_slot(vm, slot);
+	ret = iocore_vm_pick_slot(vm, slot, iocore_disk_name(att->disk));
 	if (ret < 0)
 		goto out_unlock;
 
@@ -379,6 +390,7 @@ static int iocore_publish(struct iocore_vm *vm, struct iocore_attachment *att,
 		goto out_unlock;
 
 	iocore_direct_disk_added(att);
+	iocore_kept_taken(vm, slot, iocore_disk_name(att->disk));
 	rcu_assign_pointer(vm->slots[slot], att);
 	ret = slot;
 
@@ -396,7 +408,6 @@ static struct iocore_attachment *iocore_attachment_alloc(struct iocore_vm *vm)
 		return NULL;
 	att->vm = vm;
 	att->epoch = atomic64_inc_return(&iocore_epoch);
-	init_llist_head(&att->work);
 	return att;
 }
 
@@ -493,12 +504,13 @@ static void iocore_close(struct iocore_vm *vm, struct iocore_attachment *att,
 	iocore_doomed_destroy(doomed);
 	wait_event(vm->closed, !atomic_read_acquire(&att->draining));
 
-	iocore_thread_stop(att);
+	iocore_threads_stop(att);
 
 	iocore_sysfs_del_attachment(att);
 	mutex_lock(&vm->lock);
 	iocore_direct_disk_gone(att);
 	RCU_INIT_POINTER(vm->slots[att->slot], NULL);
+	iocore_kept_set(vm, att->slot, att->keep);
 	mutex_unlock(&vm->lock);
 	kfree_rcu(att, rcu);
 	iocore_disk_put(disk);
@@ -510,16 +522,25 @@ static void iocore_close(struct iocore_vm *vm, struct iocore_attachment *att,
 	module_put(THIS_MODULE);
 }
 
-/*
- * Close what is in a slot, provided that it is @disk (or anything, if @disk is
- * NULL). Where another caller is closing it, wait for him, then -ENOENT.
- */
-static int iocore_close_slot(struct iocore_vm *vm, unsigned int slot,
-			     const char *disk)
+/* Is the slot to be kept, and can it be? */
+static int iocore_promise(struct iocore_attachment *att, bool keep)
+{
+	lockdep_assert_held(&att->vm->lock);
+	if (!keep)
+		return 0;
+	if (!att->disk->replay_timeout || !(att->vm->features & IOCORE_F_REPLAY))
+		return -EOPNOTSUPP;
+	att->keep = kstrdup(iocore_disk_name(att->disk), GFP_KERNEL_ACCOUNT);
+	return att->keep ? 0 : -ENOMEM;
+}
+
+int iocore_close_slot(struct iocore_vm *vm, unsigned int slot, const char *disk,
+		      bool keep)
 {
 	struct iocore_attachment *att;
 	struct iocore_doomed doomed;
 	bool closing;
+	int ret;
 
 	mutex_lock(&vm->lock);
 	att = rcu_dereference_protected(vm->slots[slot],
@@ -534,6 +555,11 @@ static int iocore_close_slot(struct iocore_vm *vm, unsigned int slot,
 					    !atomic_read(&vm->closers));
 		return -ENOENT;
 	}
+	ret = iocore_promise(att, keep);
+	if (ret) {
+		mutex_unlock(&vm->lock);
+		return ret;
+	}
 	WRITE_ONCE(att->closing, true);
 	atomic_inc(&vm->closers);
 	iocore_doom(&doomed, att, 0, IOCORE_MAX_QUEUES);
@@ -541,6 +567,16 @@ static int iocore_close_slot(struct iocore_vm *vm, unsigned int slot,
 
 	iocore_close(vm, att, &doomed);
 	return 0;
+}
+
+static bool iocore_vm_keeps(struct iocore_vm *vm, const char *disk)
+{
+	bool kept;
+
+	mutex_lock(&vm->lock);
+	kept = iocore_kept_find(vm, disk) >= 0;
+	mutex_unlock(&vm->lock);
+	return kept;
 }
 
 /* The slot that holds the disk, or -ENOENT. */
@@ -559,9 +595,7 @@ static int iocore_vm_find_disk(struct iocore_vm *vm, const char *disk)
 	return ret;
 }
 
-/* The VM with the binding, referenced; ERR_PTR. */
-static struct iocore_vm *iocore_find_binding(pid_t tgid, const char *disk,
-					     int *slot)
+struct iocore_vm *iocore_find_binding(pid_t tgid, const char *disk, int *slot)
 {
 	struct iocore_vm *vm, *found = NULL;
 	int bkt, nr;
@@ -571,32 +605,19 @@ static struct iocore_vm *iocore_find_binding(pid_t tgid, const char *disk,
 		if (tgid && vm->pid != tgid)
 			continue;
 		nr = iocore_vm_find_disk(vm, disk);
-		if (nr < 0)
+		if (nr < 0 && !iocore_vm_keeps(vm, disk))
 			continue;
 		if (found) {
 			found = ERR_PTR(-ENOTUNIQ);
 			break;
 		}
 		found = vm;
-		*slot = nr;
+		*slot = max(nr, -1);
 	}
 	if (!IS_ERR_OR_NULL(found))
 		kobject_get(&found->kobj);
 	mutex_unlock(&iocore_vms_lock);
 	return found ?: ERR_PTR(-ENOENT);
-}
-
-int iocore_detach(pid_t tgid, const char *disk)
-{
-	struct iocore_vm *vm;
-	int slot, ret;
-
-	vm = iocore_find_binding(tgid, disk, &slot);
-	if (IS_ERR(vm))
-		return PTR_ERR(vm);
-	ret = iocore_close_slot(vm, slot, disk);
-	iocore_vm_put(vm);
-	return ret;
 }
 
 int iocore_detach_slot(struct kvm *kvm, unsigned int slot)
@@ -607,7 +628,7 @@ int iocore_detach_slot(struct kvm *kvm, unsigned int slot)
 	vm = iocore_vm_get_or_create(kvm);
 	if (IS_ERR(vm))
 		return PTR_ERR(vm);
-	ret = iocore_close_slot(vm, slot, NULL);
+	ret = iocore_close_slot(vm, slot, NULL, false);
 	iocore_vm_put(vm);
 	return ret;
 }
@@ -629,12 +650,13 @@ static void iocore_vm_teardown(struct iocore_vm *vm)
 	unsigned int slot;
 
 	for (slot = 0; slot < IOCORE_MAX_DISKS; slot++)
-		iocore_close_slot(vm, slot, NULL);
+		iocore_close_slot(vm, slot, NULL, false);
 	wait_event(vm->closed, !atomic_read_acquire(&vm->closers));
 
 	iocore_direct_vm_exit(vm);
 	mutex_lock(&vm->lock);
 	iocore_vcpus_drop(vm);
+	iocore_kept_drop(vm);
 	mutex_unlock(&vm->lock);
 
 	iocore_sysfs_del_vm(vm);
@@ -685,6 +707,8 @@ void iocore_vm_destroy_all(void)
 		if (vm->dead)
 			continue;
 		iocore_vm_set_dead(vm);
+		/* The guest asks, hears that there is no host, and waits for one. */
+		iocore_notify_event(vm, IOCORE_EVENT_DISKS);
 		iocore_vm_teardown(vm);
 		iocore_vm_forget(vm);
 	}

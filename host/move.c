@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * move.c - a disk goes on with another backend
+ *
+ *  1. Open the new backend as a disk of its own that nobody can attach, and see
+ *     that it can do all that guests were told of the old one.
+ *  2. Shut the disk's gate: requests that come wait in their threads, those that
+ *     are inside end.
+ *  3. Flush the old backend: what guests saw completed may be in its cache, and
+ *     the two may be paths to, or copies by way of, one medium.
+ *  4. Exchange the backends, open the gate, close what is now the old one.
+ *
+ * iocore_config_lock is not held while the gate is shut, as the old backend may
+ * take its time; disk->moving keeps the disk as it is. What guests were told
+ * stays: a larger backend shows when the capacity is read anew.
+ */
+#include <linux/fs.h>
+#include <linux/list.h>
+#include <linux/slab.h>
+
+#include "iocore.h"
+
+/* What is longer than a backend takes at once is split below us. */
+static int move_check_limits(const struct iocore_limits *told,
+			     const struct iocore_limits *lim, const char **what)
+{
+	*what = "capacity";
+	if (lim->capacity < told->capacity)
+		return -ENOSPC;
+	*what = "logical block size";
+	if (lim->logical_block > told->logical_block)
+		return -EOPNOTSUPP;
+	*what = "alignment";
+	if (lim->dma_align & ~told->dma_align)
+		return -EOPNOTSUPP;
+	*what = "discard";
+	if (told->max_discard && !lim->max_discard)
+		return -EOPNOTSUPP;
+	*what = "write zeroes";
+	return told->max_write_zeroes && !lim->max_write_zeroes ? -EOPNOTSUPP : 0;
+}
+
+static int move_check(const struct iocore_disk *disk, const struct iocore_disk *next,
+		      const char **what)
+{
+	int ret = move_check_limits(&disk->lim, &next->lim, what);
+
+	if (ret)
+		return ret;
+	/* Guests that were told of no cache send no flush. */
+	*what = "write cache";
+	return next->write_cache && !disk->write_cache ? -EOPNOTSUPP : 0;
+}
+
+static int move_open(struct iocore_disk *disk, struct iocore_disk *next)
+{
+	const char *what = "";
+	int ret;
+
+	lockdep_assert_held(&iocore_config_lock);
+	ret = iocore_backend_open(next);
+	if (ret)
+		return ret;
+	ret = -EBUSY;
+	if (file_inode(next->file)->i_mapping != file_inode(disk->file)->i_mapping)
+		ret = move_check(disk, next, &what);
+	if (!ret)
+		return 0;
+	pr_info_ratelimited("iocore: disk %s stays: %s can't replace %s%s%s\n",
+			    iocore_disk_name(disk), next->path, disk->path,
+			    *what ? ": " : "", what);
+	iocore_backend_close(next);
+	return ret;
+}
+
+/* A removed device has nothing left to flush, and its disk may leave it. */
+static int move_flush(struct iocore_disk *disk)
+{
+	if (disk->readonly || (disk->bdev && READ_ONCE(disk->gone) == disk->bdev))
+		return 0;
+	return disk->ops->sync(disk);
+}
+
+/* Requests of the one go to the other from here on; nobody is inside the gate. */
+static void move_exchange(struct iocore_disk *disk, struct iocore_disk *next)
+{
+	lockdep_assert_held(&iocore_config_lock);
+	swap(disk->ops, next->ops);
+	swap(disk->file, next->file);
+	swap(disk->bdev, next->bdev);
+	memcpy(disk->path, next->path, sizeof(disk->path));
+}
+
+static int move_begin(struct iocore_disk *disk, struct iocore_disk *next)
+{
+	int ret = -EBUSY;
+
+	mutex_lock(&iocore_config_lock);
+	if (disk->enabled && !disk->moving)
+		ret = move_open(disk, next);
+	if (!ret)
+		disk->moving = true;
+	mutex_unlock(&iocore_config_lock);
+	return ret;
+}
+
+static int move_over(struct iocore_disk *disk, struct iocore_disk *next)
+{
+	int ret = iocore_gate_shut(&disk->gate);
+
+	if (ret)
+		return ret;
+	ret = move_flush(disk);
+	if (!ret) {
+		mutex_lock(&iocore_config_lock);
+		move_exchange(disk, next);
+		mutex_unlock(&iocore_config_lock);
+	}
+	iocore_gate_open(&disk->gate);
+	return ret ? -EIO : 0;
+}
+
+int iocore_disk_move(struct iocore_disk *disk, const char *path)
+{
+	struct iocore_disk *next;
+	int ret;
+
+	next = kvzalloc(sizeof(*next), GFP_KERNEL);
+	if (!next)
+		return -ENOMEM;
+	strscpy(next->path, path);
+	next->readonly = disk->readonly;
+	next->holder = disk;
+
+	ret = move_begin(disk, next);
+	if (ret)
+		goto out_free;
+	ret = move_over(disk, next);
+
+	/* The one that was left, or the one that was not taken. */
+	mutex_lock(&iocore_config_lock);
+	iocore_backend_close(next);
+	disk->moving = false;
+	mutex_unlock(&iocore_config_lock);
+out_free:
+	kvfree(next);
+	return ret;
+}

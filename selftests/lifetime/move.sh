@@ -1,0 +1,211 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# A disk moves to another backend under load; whatever fails leaves it as it was.
+
+. "$(dirname "$0")/../lib/tap.sh"
+. "$(dirname "$0")/../lib/vm.sh"
+
+PATH_FILE=$CFG/disks/d/path
+
+# dm_up NAME DEVICE: a linear map, another way to the same content
+dm_up()
+{
+	echo "0 $(blockdev --getsz "$2") linear $2 0" | dmsetup create "$1"
+	wait_for 10 test -b "/dev/mapper/$1"
+}
+
+dm_clear()
+{
+	local name
+
+	for name in way1 way2; do
+		! dmsetup info "$name" > /dev/null 2>&1 || dmsetup remove "$name"
+	done
+}
+
+prepare()
+{
+	host_clear
+	modprobe dm-mod
+	null_up n0 size=64
+	null_up small size=32
+	null_up plain size=64
+	null_up cached size=64 cache_size=1
+	null_up dead size=64
+	null_up big size=64 blocksize=4096
+	dm_up way1 /dev/n0
+	dm_up way2 /dev/n0
+	core_up io0
+	iocorectl disk create d --path /dev/mapper/way1
+	vm_up
+	expect_eq "device" "$(attach_wait d)" ioca
+}
+
+# to PATH: 0, or what went wrong
+to()
+{
+	bash -c "echo '$1' > '$PATH_FILE'"
+}
+
+# What the host's devices have read and written, in sectors.
+sectors()
+{
+	awk '{ print $3 + $7 }' "/sys/class/block/$(basename "$(readlink -f "$1")")/stat"
+}
+
+verify_while_moving()
+{
+	local fio i before
+
+	before=$(sectors /dev/mapper/way2)
+	fio_guest ioca --rw=randrw --bsrange=512-64k --size=8m --iodepth=32 --loops=6 \
+		--verify=crc32c --verify_fatal=1 --verify_backlog=64 > /tmp/fio.log 2>&1 &
+	fio=$!
+	i=0
+	while kill -0 $fio 2>/dev/null && [ $i -lt 20 ]; do
+		to "/dev/mapper/way$((i % 2 ? 1 : 2))"
+		i=$((i + 1))
+		sleep 0.2
+	done
+	note "$i moves"
+	wait $fio || fail "fio: $(grep -aE 'verify|err' /tmp/fio.log | head -n 3)"
+	expect_ge "moves" "$i" 4
+	expect_ge "sectors by the second way" "$(($(sectors /dev/mapper/way2) - before))" 1
+	expect_eq "errors" "$(disk_stat d errors)" 0
+	to /dev/mapper/way1
+}
+
+# refused PATH: the write fails, and the disk works where it was
+refused()
+{
+	local before
+
+	before=$(<"$PATH_FILE")
+	if to "$1" 2> /tmp/move.err; then
+		fail "moved to $1"
+	fi
+	note "$1: $(tail -n 1 /tmp/move.err)"
+	expect_eq "path" "$(<"$PATH_FILE")" "$before"
+	fio_guest ioca --rw=randwrite --bs=4k --size=64k --verify=crc32c --do_verify=1 \
+		--verify_fatal=1 > /dev/null
+	expect_eq "errors" "$(disk_stat d errors)" 0
+}
+
+failures()
+{
+	refused /dev/small
+	refused /dev/nosuch
+	refused /dev/null
+	refused /dev/big
+	refused "$(<"$PATH_FILE")"
+	# The disk was opened without a cache, so its guest sends no flush.
+	refused /dev/cached
+}
+
+taken()
+{
+	iocorectl disk create other --path /dev/plain
+	refused /dev/plain
+	iocorectl disk delete other
+}
+
+# The old way is free as soon as the disk has left it.
+released()
+{
+	to /dev/mapper/way2
+	dmsetup remove way1
+	dm_up way1 /dev/n0
+	to /dev/mapper/way1
+	dmsetup remove way2
+	dm_up way2 /dev/n0
+}
+
+# A way that holds what it gets: the mover waits, and gives up when he is told to.
+interrupted()
+{
+	local mover fio
+
+	dmsetup suspend way1
+	fio_guest ioca --rw=randwrite --bs=4k --size=1m --iodepth=8 --verify=crc32c \
+		--do_verify=1 --verify_fatal=1 > /tmp/fio.log 2>&1 &
+	fio=$!
+	wait_for 20 test "$(disk_stat d in_flight)" -ge 0
+	sleep 2
+	expect_ge "held by the suspended way" "$(disk_stat d in_flight)" 1
+	bash -c "echo /dev/mapper/way2 > $PATH_FILE" 2> /dev/null &
+	mover=$!
+	sleep 1
+	kill -0 $mover || fail "the mover did not wait"
+	if to /dev/mapper/way2 2> /dev/null; then
+		fail "a second mover got through"
+	fi
+	kill -9 $mover
+	wait $mover 2> /dev/null || true
+	expect_eq "path" "$(<"$PATH_FILE")" /dev/mapper/way1
+	dmsetup resume way1
+	wait $fio || fail "fio: $(grep -aE 'verify|err' /tmp/fio.log | head -n 3)"
+}
+
+# Requests are inside and others wait at the gate, and the VM dies.
+killed()
+{
+	local mover
+
+	dmsetup suspend way1
+	fio_guest ioca --rw=randwrite --bs=4k --size=1m --iodepth=32 > /dev/null 2>&1 &
+	sleep 2
+	bash -c "echo /dev/mapper/way2 > $PATH_FILE" 2> /dev/null &
+	mover=$!
+	sleep 1
+	kill -9 "$(vm_pid)"
+	sleep 1
+	dmsetup resume way1
+	wait $mover || fail "the move did not end well"
+	l2-kill
+	wait_for 20 test -z "$(vm_names)"
+	expect_eq "path" "$(<"$PATH_FILE")" /dev/mapper/way2
+	expect_eq "in flight" "$(disk_stat d in_flight)" 0
+	vm_up
+	expect_eq "device" "$(attach_wait d)" ioca
+	fio_guest ioca --rw=randwrite --bs=4k --size=1m --verify=crc32c --do_verify=1 \
+		--verify_fatal=1 > /dev/null
+}
+
+# What stands below is removed: requests fail at once, and a move brings the disk back.
+vanished()
+{
+	iocorectl disk create v --path /dev/dead
+	expect_eq "device" "$(attach_wait v)" iocb
+	fio_guest iocb --rw=randwrite --bs=4k --size=1m > /dev/null
+	rmdir "$NULLB/dead"
+	if fio_guest iocb --rw=randwrite --bs=4k --size=1m > /tmp/fio.log 2>&1; then
+		fail "writes to what is gone succeeded"
+	fi
+	expect_ge "errors" "$(disk_stat v errors)" 1
+	expect_eq "in flight" "$(disk_stat v in_flight)" 0
+	expect_eq "said in the log" "$(dmesg | grep -c 'iocore: disk v: dead was removed')" 1
+	echo /dev/plain > "$CFG/disks/v/path"
+	fio_guest iocb --rw=randwrite --bs=4k --size=1m --verify=crc32c --do_verify=1 \
+		--verify_fatal=1 > /dev/null
+	iocorectl detach v
+	wait_for 15 guest_lacks iocb
+	iocorectl disk delete v
+}
+
+cleanup()
+{
+	host_clear
+	dm_clear
+}
+
+tap_begin
+need_iocore
+tap_setup prepare
+tap_point "moves under verified load lose nothing" verify_while_moving
+tap_point "a backend that can't serve is refused" failures
+tap_point "a backend that another disk uses is refused" taken
+tap_point "the backend that was left is free" released
+tap_point "a mover that is killed leaves the disk whole" interrupted
+tap_point "a VM that is killed during a move" killed
+tap_point "a removed device fails requests, and can be moved from" vanished
+tap_end
