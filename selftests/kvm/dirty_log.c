@@ -69,6 +69,7 @@ static void clean_up(void)
 static void vm_begin(bool manual)
 {
 	struct iocore_vcpu_notify *notify = at(ARG);
+	struct iocore_identify *id = at(ARG);
 	struct iocore_queue_create *create;
 	struct iocore_disk_info *info;
 	uint64_t epoch;
@@ -79,6 +80,11 @@ static void vm_begin(bool manual)
 	tail = 0;
 	if (disk_attach(dev, vm.fd, DISK) != 0)
 		tap_bail("attaching the disk");
+
+	*id = (struct iocore_identify){ .version = IOCORE_RING_VERSION };
+	errno = -minivm_hypercall(&vm, IOCORE_HC, IOCORE_HC_IDENTIFY, ARG, sizeof(*id));
+	if (errno)
+		tap_bail("negotiation");
 
 	notify = at(ARG);
 	*notify = (struct iocore_vcpu_notify){ .gpa = NOTIFY, .vector = MINIVM_VECTOR };

@@ -45,7 +45,8 @@ static void test_newer(struct minivm *vm)
 	expect(identify(vm, 99, ~0ULL, sizeof(*id)), 0, "version 99 with all features");
 	tap_check(id->version == IOCORE_RING_VERSION, "it is to use version %u",
 		  IOCORE_RING_VERSION);
-	tap_check(id->features == (IOCORE_F_DIRECT | IOCORE_F_POLL),
+	tap_check(id->features == (IOCORE_F_DIRECT | IOCORE_F_POLL | IOCORE_F_REPLAY |
+				   IOCORE_F_QUEUE_POLL | IOCORE_F_CACHE),
 		  "it is told of no feature that the host does not know");
 	tap_check(id->max_disks == IOCORE_MAX_DISKS && id->max_depth >= IOCORE_MIN_DEPTH &&
 		  id->max_depth <= IOCORE_MAX_DEPTH, "the limits make sense");

@@ -1,0 +1,145 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Queues of one disk polled by several IOCores, and moved from one to the other
+# while they work.
+
+. "$(dirname "$0")/../lib/tap.sh"
+. "$(dirname "$0")/../lib/vm.sh"
+
+export VM=smp
+
+prepare()
+{
+	host_clear
+	null_up n0
+	core_up io0
+	core_up io1
+	core_up io2 0 0
+	iocorectl disk create d --path /dev/n0 --core io0,io1
+	vm_up smp VCPUS=2 MEM=512M
+	expect_eq "device" "$(attach_wait d smp)" ioca
+}
+
+# polled_by QUEUE: the name of its IOCore
+polled_by()
+{
+	sed -n 's/^core //p' "$SYS/vms/$(vm_pid smp)-0/queues/0-$1"
+}
+
+core_requests()
+{
+	cat "$SYS/cores/$1/requests"
+}
+
+requests()
+{
+	sed -n 's/^requests //p' "$SYS/vms/$(vm_pid smp)-0/queues/0-$1"
+}
+
+# some CPU: verified requests from one vCPU
+some()
+{
+	fio_guest ioca --rw=randwrite --bs=4k --size=1m --iodepth=8 --cpus_allowed="$1" \
+		--verify=crc32c --do_verify=1 --verify_fatal=1 > /dev/null
+}
+
+divided()
+{
+	local a b
+
+	expect_eq "queue 0" "$(polled_by 0)" io0
+	expect_eq "queue 1" "$(polled_by 1)" io1
+	a=$(core_requests io0)
+	b=$(core_requests io1)
+	some 0
+	expect_ge "requests taken by io0" $(($(core_requests io0) - a)) 512
+	expect_eq "requests taken by io1" $(($(core_requests io1) - b)) 0
+	some 1
+	expect_ge "requests taken by io1" $(($(core_requests io1) - b)) 512
+}
+
+# In use by the disk, by a queue that was moved to it, by nobody.
+held()
+{
+	if rmdir "$CFG/cores/io1" 2> /dev/null; then
+		fail "an IOCore of the disk was removed"
+	fi
+	iocorectl queue move --queue 1 d io2
+	if rmdir "$CFG/cores/io2" 2> /dev/null; then
+		fail "the IOCore of a queue was removed"
+	fi
+	iocorectl queue move --queue 1 d io1
+	iocorectl core del io2
+	core_up io2 0 0
+}
+
+# Each is asleep when the queue comes: nobody kicks, it must be woken or be kicked.
+asleep()
+{
+	local i to=io0
+
+	for i in 1 2 3 4 5 6; do
+		iocorectl queue move --queue 0 d $to
+		expect_eq "queue 0" "$(polled_by 0)" $to
+		some 0
+		[ $to = io0 ] && to=io2 || to=io0
+	done
+}
+
+fifty_times()
+{
+	local fio i=0 cores=(io1 io2 io0) sum0 sum1 q0 q1
+
+	sum0=$(($(core_requests io0) + $(core_requests io1) + $(core_requests io2)))
+	q0=$(($(requests 0) + $(requests 1)))
+	fio_guest ioca --rw=randrw --bsrange=512-64k --size=8m --iodepth=32 --numjobs=2 \
+		--offset_increment=16m --cpus_allowed=0,1 --cpus_allowed_policy=split \
+		--loops=40 --time_based --runtime=25 --verify=crc32c --verify_fatal=1 \
+		--verify_backlog=64 > /tmp/fio.log 2>&1 &
+	fio=$!
+	wait_for 20 test "$(disk_stat d in_flight)" -ge 0
+	while kill -0 $fio 2> /dev/null && [ $i -lt 50 ]; do
+		iocorectl queue move d "${cores[i % 3]}"
+		i=$((i + 1))
+	done
+	kill -0 $fio 2> /dev/null || note "fio ended before the last move"
+	wait $fio || fail "fio: $(grep -aE 'verify|err' /tmp/fio.log | head -n 3)"
+	expect_eq "moves" $i 50
+	sum1=$(($(core_requests io0) + $(core_requests io1) + $(core_requests io2)))
+	q1=$(($(requests 0) + $(requests 1)))
+	expect_eq "requests, by IOCore and by queue" $((sum1 - sum0)) $((q1 - q0))
+	expect_eq "errors" "$(disk_stat d errors)" 0
+	expect_eq "bad rings" "$(vm_stat bad_ring smp)" 0
+	expect_eq "bad completions" "$(guest cat /sys/block/ioca/iocore/bad_completions)" 0
+}
+
+refused()
+{
+	expect_refusal 1 nosuch iocorectl queue move d nosuch
+	expect_refusal 1 nosuch iocorectl queue move nosuch io0
+	expect_refusal 1 queue iocorectl queue move --queue 2 d io0
+	some 0
+	some 1
+}
+
+# What was moved is given back with the queue.
+detached()
+{
+	iocorectl queue move d io2
+	iocorectl detach d
+	iocorectl core del io2
+	expect_eq "device" "$(attach_wait d smp)" ioca
+	expect_eq "queue 0" "$(polled_by 0)" io0
+	some 0
+}
+
+tap_begin
+need_iocore
+tap_setup prepare
+tap_point "queues are divided among the IOCores of the list" divided
+tap_point "an IOCore that polls a queue stays" held
+tap_point "a queue that joins a sleeping IOCore is served" asleep
+tap_point "fifty moves under verified load lose nothing" fifty_times
+tap_point "what can't be moved is refused" refused
+tap_point "a detached disk gives its IOCores back" detached
+tap_end
