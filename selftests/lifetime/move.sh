@@ -6,6 +6,8 @@
 . "$(dirname "$0")/../lib/vm.sh"
 
 PATH_FILE=$CFG/disks/d/path
+# The lab has no udev: the device nodes are made by dmsetup.
+export DM_DISABLE_UDEV=1
 
 # dm_up NAME DEVICE: a linear map, another way to the same content
 dm_up()
@@ -14,7 +16,8 @@ dm_up()
 	wait_for 10 test -b "/dev/mapper/$1"
 }
 
-dm_clear()
+# Called by host_clear() before the devices below go.
+stack_clear()
 {
 	local name
 
@@ -190,12 +193,6 @@ vanished()
 	iocorectl detach v
 	wait_for 15 guest_lacks iocb
 	iocorectl disk delete v
-}
-
-cleanup()
-{
-	host_clear
-	dm_clear
 }
 
 tap_begin
