@@ -7,7 +7,7 @@ DESTDIR	?=
 PREFIX	?= /usr/local
 
 .DEFAULT_GOAL := all
-.PHONY: all help root images kvm host guest tools unit static check check-quick \
+.PHONY: all help root images kvm host guest tools unit static check check-quick soak \
 	demo lab-shell install uninstall clean distclean
 
 all: host guest tools	## build the modules and the tools (default)
@@ -41,6 +41,9 @@ static: root kvm	## checkpatch --strict and sparse over all sources
 
 check: host guest tools	## all tests: static, unit, then those in the lab
 	@selftests/check
+
+soak: host guest tools	## the long runs: hours, resumable; see Documentation/soak.md
+	@selftests/soak
 
 check-quick: host guest tools	## static checks and user-space tests
 	@selftests/check --quick

@@ -2,7 +2,7 @@
 /*
  * durable-check.c - replay a log of log-writes, and look what was durable when
  *
- * usage: durable-check count LOG
+ * usage: durable-check count LOG [MARK]		its entries, until MARK
  *        durable-check log LOG PLAN		after every flush all is there
  *        durable-check acks DISK PLAN ACKS	what ACKS acknowledges is on DISK
  *        durable-check image LOG DISK MARK|N	make DISK what it was at MARK, or
@@ -50,7 +50,7 @@ static void expect_durable(struct state *s, unsigned int thread, uint64_t g, uin
 			s->sectors++;
 			if (s->durable[e.sector + i] >= g)
 				continue;
-			fault(s, "entry %llu: sector %llu has generation %llu, but %llu was acknowledged",
+			fault(s, "entry %llu: sector %llu has %llu, but %llu was acknowledged",
 			      entry, e.sector + i, s->durable[e.sector + i], g);
 			break;
 		}
@@ -258,7 +258,7 @@ static int make_image(const char *path, const char *disk, const char *until)
 	return fsync(fd) ? 1 : 0;
 }
 
-static int count(const char *path)
+static int count(const char *path, const char *until)
 {
 	unsigned long long writes = 0, flushes = 0, fuas = 0, discards = 0, marks = 0, states = 0;
 	struct log_entry e;
@@ -266,6 +266,8 @@ static int count(const char *path)
 
 	log_open(&log, path);
 	while (log_next(&log, &e)) {
+		if (until && e.flags & LOG_MARK && !strcmp(e.mark, until))
+			break;
 		flushes += !!(e.flags & LOG_FLUSH);
 		fuas += !!(e.flags & LOG_FUA);
 		discards += !!(e.flags & LOG_DISCARD);
@@ -281,8 +283,8 @@ static int count(const char *path)
 
 int main(int argc, char **argv)
 {
-	if (argc == 3 && !strcmp(argv[1], "count"))
-		return count(argv[2]);
+	if ((argc == 3 || argc == 4) && !strcmp(argv[1], "count"))
+		return count(argv[2], argv[3]);
 	if (argc == 4 && !strcmp(argv[1], "log"))
 		return check_log(argv[2], argv[3]);
 	if (argc == 5 && !strcmp(argv[1], "acks"))

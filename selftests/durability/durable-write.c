@@ -76,7 +76,7 @@ static void reap(struct writer *w, uint64_t generation)
 			errx(1, "thread %u: write %llu ended twice", w->thread, ev.data);
 		w->ended[ev.data] = true;
 		if (ev.res != (int64_t)w->iocb[ev.data].aio_nbytes)
-			errx(1, "thread %u, generation %llu: write %llu of %llu bytes ended with %lld",
+			errx(1, "thread %u, generation %llu: write %llu of %llu bytes: %lld",
 			     w->thread, (unsigned long long)generation, ev.data,
 			     w->iocb[ev.data].aio_nbytes, ev.res);
 		left--;

@@ -68,7 +68,7 @@ by_flush()
 {
 	durable "$1" flush
 	expect_ge "acknowledged" "$(grep -c '^ack' /tmp/acks)" 1
-	expect_ge "flushes" "$(logged flushes)" $((CYCLES * 4))
+	expect_ge "flushes" "$(logged flushes)" $((CYCLES * 2))
 }
 
 by_fua()
@@ -114,7 +114,7 @@ tap_begin
 need_iocore
 tap_setup prepare
 tap_point "FLUSH: what was flushed is durable in every state of the disk" by_flush "$SMALL"
-tap_point "FLUSH: deep queues of four writers at once" by_flush "4:$((CYCLES * 4)):32:1024:2"
+tap_point "FLUSH: deep queues of four writers at once" by_flush "4:$((CYCLES * 2)):32:1024:2"
 tap_point "FUA: each write is durable when it ends" by_fua
 tap_point "FUA and FLUSH by turns" mixed
 tap_point "the check finds a generation that nobody flushed" checker_fails

@@ -1,0 +1,81 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Disks that come and go leave nothing behind; and what is left behind is found.
+
+HERE=$(cd "$(dirname "$0")" && pwd)
+. "$HERE/../lib/tap.sh"
+. "$HERE/../lib/vm.sh"
+. "$HERE/../lib/leak.sh"
+
+CYCLES=${IOCORE_CYCLES:-$(cycles 5 100)}
+
+prepare()
+{
+	host_clear
+	null_up n0
+	core_up io0
+	iocorectl disk create d0 --path /dev/n0
+	vm_up
+	cycle
+	leak_mark
+}
+
+cycle()
+{
+	expect_eq "device" "$(attach_wait d0)" ioca
+	fio_guest ioca --rw=randwrite --bsrange=512-64k --size=1m --iodepth=16 \
+		--verify=crc32c --do_verify=1 --verify_fatal=1 > /tmp/fio.log
+	iocorectl detach d0
+	wait_for 15 guest_lacks ioca
+}
+
+cycle_all()
+{
+	local i
+
+	for i in $(seq "$CYCLES"); do
+		cycle
+	done
+	leak_check "$CYCLES"
+}
+
+# An attachment that stays: queues, threads, pages and all.
+finds_attachment()
+{
+	expect_eq "device" "$(attach_wait d0)" ioca
+	expect_refusal 1 'attachments 1' leak_check
+	iocorectl detach d0
+	wait_for 15 guest_lacks ioca
+}
+
+finds_reference()
+{
+	exec 9< /dev/iocore
+	expect_refusal 1 'module_iocore' leak_check
+	exec 9<&-
+	leak_check
+}
+
+# A cache that grows: processes that stay.
+finds_objects()
+{
+	local i
+
+	LEAK_NOISE=0
+	leak_mark slabs
+	for i in $(seq 40); do
+		sleep 1000 &
+	done
+	expect_refusal 1 'task_struct: .*objects more' leak_check 10 slabs
+	# shellcheck disable=SC2046
+	kill $(jobs -p)
+}
+
+tap_begin
+need_iocore
+tap_setup prepare
+tap_point "$CYCLES attachments with verified I/O leave nothing behind" cycle_all
+tap_point "the check finds an attachment left behind" finds_attachment
+tap_point "the check finds a reference to the module" finds_reference
+tap_point "the check finds a cache that grew" finds_objects
+tap_end
