@@ -8,7 +8,7 @@ HERE=$(cd "$(dirname "$0")" && pwd)
 . "$HERE/../lib/vm.sh"
 . "$HERE/../lib/leak.sh"
 
-CYCLES=${IOCORE_CYCLES:-$(cycles 2 20)}
+CYCLES=${IOCORE_CYCLES:-$(cycles 1 20)}
 PLAN=4:1000000:16:512:3
 
 prepare()
@@ -24,7 +24,7 @@ prepare()
 
 acked()
 {
-	[ "$(grep -c '^ack' "/tmp/acks.$1")" -ge 40 ]
+	[ "$(grep -c '^ack' "/tmp/acks.$1")" -ge 20 ]
 }
 
 nobody()

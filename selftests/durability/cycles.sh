@@ -23,7 +23,7 @@ prepare()
 cycle()
 {
 	expect_eq "device" "$(attach_wait d0)" ioca
-	fio_guest ioca --rw=randwrite --bsrange=512-64k --size=1m --iodepth=16 \
+	fio_guest ioca --rw=randwrite --bsrange=512-64k --size=512k --iodepth=16 \
 		--verify=crc32c --do_verify=1 --verify_fatal=1 > /tmp/fio.log
 	iocorectl detach d0
 	wait_for 15 guest_lacks ioca

@@ -173,7 +173,7 @@ table_errors()
 	local i before
 
 	storm_start
-	for i in $(seq "$(cycles 3 30)"); do
+	for i in $(seq "$(cycles 2 30)"); do
 		before=$(disk_stat d0 errors)
 		map_to dm "$(bad_blocks 1 255)"
 		wait_for 30 errors_since "$before" 5
@@ -319,6 +319,6 @@ tap_point "a backend that drops writes is found out" lying_disk
 tap_point "a backend that stalls: all waits, nothing fails" stall
 tap_point "a backend that times out: all of its requests fail, once" timeouts
 tap_point "a null_blk disk removed under load" null_removed
-tap_point "an NVMe disk removed under load" nvme_removed
+tap_long_point "an NVMe disk removed under load" nvme_removed
 tap_point "after all faults: no error, nothing left behind" as_before
 tap_end

@@ -116,7 +116,7 @@ tap_setup prepare
 tap_point "FLUSH: what was flushed is durable in every state of the disk" by_flush "$SMALL"
 tap_point "FLUSH: deep queues of four writers at once" by_flush "4:$((CYCLES * 2)):32:1024:2"
 tap_point "FUA: each write is durable when it ends" by_fua
-tap_point "FUA and FLUSH by turns" mixed
-tap_point "the check finds a generation that nobody flushed" checker_fails
+tap_long_point "FUA and FLUSH by turns" mixed
+tap_long_point "the check finds a generation that nobody flushed" checker_fails
 tap_point "the check finds a guest that sends no FLUSH" silent_guest
 tap_end
