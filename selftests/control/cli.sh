@@ -114,6 +114,73 @@ json()
 	iocorectl disk delete da
 }
 
+needs()
+{
+	[ -e "$CFG/disks/da/$1" ] || { iocorectl disk delete da; skip "this module has no $1"; }
+}
+
+disk_options()
+{
+	iocorectl disk create da --path /dev/n0
+	needs threads
+	needs replay_timeout
+	iocorectl disk set da --threads 2 --queues 4 --replay-timeout 5 --core io0
+	expect_eq "threads" "$(cat $CFG/disks/da/threads)" 2
+	expect_eq "queues" "$(cat $CFG/disks/da/queues)" 4
+	expect_eq "replay_timeout" "$(cat $CFG/disks/da/replay_timeout)" 5
+	expect_eq "enabled" "$(cat $CFG/disks/da/enable)" 1
+	expect_refusal 1 'no such IOCore' iocorectl disk set da --threads 3 --core io9
+	expect_eq "threads" "$(cat $CFG/disks/da/threads)" 2
+	expect_eq "core" "$(cat $CFG/disks/da/core)" io0
+	expect_eq "enabled" "$(cat $CFG/disks/da/enable)" 1
+	iocorectl disk delete da
+}
+
+disk_moves()
+{
+	iocorectl disk create da --path /dev/n0
+	needs replay_timeout
+	expect_refusal 1 "not a block device" iocorectl disk move da --path /dev/zero
+	null_up n3 size=8
+	expect_refusal 1 "smaller" iocorectl disk move da --path /dev/n3
+	expect_refusal 1 'does not exist' iocorectl disk move da --path /dev/nowhere
+	expect_eq "path" "$(cat $CFG/disks/da/path)" /dev/n0
+	iocorectl disk move da --path /dev/n1
+	expect_eq "path" "$(cat $CFG/disks/da/path)" /dev/n1
+	iocorectl disk create db --path /dev/n0
+	iocorectl disk delete db
+	iocorectl disk delete da
+}
+
+disk_rescans()
+{
+	local file=/run/cli.img
+
+	truncate -s 8M $file
+	iocorectl disk create da --path $file
+	needs rescan
+	truncate -s 16M $file
+	ln -sf $file /run/cli-link
+	iocorectl disk rescan --path /run/cli-link
+	expect_eq "capacity" "$(disk_stat da capacity)" 32768
+	truncate -s 24M $file
+	iocorectl disk rescan da
+	expect_eq "capacity" "$(disk_stat da capacity)" 49152
+	iocorectl disk delete da
+	rm -f $file /run/cli-link
+}
+
+clears()
+{
+	iocorectl disk create da --path /dev/n0
+	iocorectl disk create db --path /dev/n1
+	iocorectl clear > /tmp/said
+	grep -q "deleted disk db" /tmp/said
+	expect_eq "cores" "$(ls $CFG/cores)" ""
+	expect_eq "said" "$(iocorectl clear)" ""
+	core_up io0
+}
+
 nothing_left()
 {
 	iocorectl core del io0
@@ -137,5 +204,9 @@ tap_point "a name that is taken" same_name_twice
 tap_point "what is no VM, and no disk" wrong_vm
 tap_point "a core that serves a disk stays" core_in_use
 tap_point "JSON has its version" json
+tap_point "disks take options, and keep the old ones when one is refused" disk_options
+tap_point "a disk moves to another backend" disk_moves
+tap_point "a disk reads its size anew, by its name and by its path" disk_rescans
+tap_point "clear takes all away" clears
 tap_point "and nothing is left" nothing_left
 tap_end

@@ -79,8 +79,10 @@ move_tests()
 	expect_silent "move" "$@" disk move d0 --path /dev/b
 	expect_file "to the new path" $DISKS/d0/path /dev/b
 	expect "move of no disk" 1 "no disk is called dx" "$@" disk move dx --path /dev/b
-	echo 22 >"$TREE/fail/path"
-	expect "move to another size" 1 "can't stand in" "$@" disk move d0 --path /dev/c
+	echo 28 >"$TREE/fail/path"
+	expect "move to a smaller one" 1 "smaller than the old" "$@" disk move d0 --path /dev/c
+	echo 95 >"$TREE/fail/path"
+	expect "move to a lesser one" 1 "lacks what the guests" "$@" disk move d0 --path /dev/c
 	echo 2 >"$TREE/fail/path"
 	expect "move to nowhere" 1 "new path does not exist" "$@" disk move d0 --path /dev/c
 	rm "$TREE/fail/path"

@@ -60,7 +60,7 @@ unsupported_tests()
 	expect "detach, no module" 3 "module is not loaded" $root detach d
 	expect "stat, no module" 3 "module is not loaded" $root stat
 	expect "check, no module" 3 "not ready" $root check
-	expect_json "check, no module" 3 'not d["ready"] and len(d["checks"]) == 9' $root check -o json
+	expect_json "check, no module" 3 'not d["ready"] and len(d["checks"]) == 10' $root check -o json
 	expect_json "stat, no module" 3 '"not loaded" in d["error"]' $root -o json stat
 	}
 	mkdir -p "$TREE/half/sys/module/iocore"
@@ -133,6 +133,13 @@ tree_tests()
 	[ ! -e "$config/disks/d5" ]
 	result $? "failed disk create leaves nothing"
 	expect "check" 3 "ok +module +iocore is loaded" "$@" check
+	expect "check, nothing kept" 3 "ok +kept +no guest waits" "$@" check
+	value sys/kernel/iocore/vms/77-1/kept "4 d0"
+	expect "check, a slot kept" 3 "hint +kept +the guest of VM 77-1 waits for disk d0" "$@" check
+	rm "$TREE/sys/kernel/iocore/vms/77-1/kept"
+	value sys/module/iocore/version 9.9
+	expect "check, another version" 3 "hint +module +iocore 9\.9 is loaded, this program is" "$@" check
+	rm "$TREE/sys/module/iocore/version"
 }
 
 check_tests()

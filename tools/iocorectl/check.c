@@ -111,6 +111,10 @@ static enum verdict check_module(char reason[VALUE_LEN])
 	if (tree_path(dir, "/sys/module/iocore") ||
 	    attr_read(dir, "version", version, sizeof(version)))
 		return because(VERDICT_OK, reason, "iocore is loaded");
+	if (strcmp(version, IOCORECTL_VERSION))
+		return because(VERDICT_HINT, reason,
+			       "iocore %s is loaded, this program is %s: what one of them lacks can't be used",
+			       version, IOCORECTL_VERSION);
 	return because(VERDICT_OK, reason, "iocore %s is loaded", version);
 }
 
@@ -299,6 +303,29 @@ static enum verdict check_direct(char reason[VALUE_LEN])
 		       "direct mode is possible: AMD SVM with nested paging, no AVIC, x2APIC (iocorectl allow)");
 }
 
+/* A guest that waits fails its I/O when the disk's replay_timeout is over. */
+static enum verdict check_kept(char reason[VALUE_LEN])
+{
+	struct json_object *rows = vm_rows();
+	enum verdict verdict = because(VERDICT_OK, reason,
+				       "no guest waits for a disk");
+	size_t i;
+
+	for (i = 0; i < json_object_array_length(rows); i++) {
+		struct json_object *vm = json_object_array_get_idx(rows, i);
+
+		json_object_object_foreach(json_object_object_get(vm, "kept"),
+					   disk, slot) {
+			(void)slot;
+			verdict = because(VERDICT_HINT, reason,
+					  "the guest of VM %s waits for disk %s: attach it, or detach it without --keep",
+					  row_name(vm), disk);
+		}
+	}
+	json_object_put(rows);
+	return verdict;
+}
+
 static const struct check checks[] = {
 	{ "vendor",	check_vendor },
 	{ "kvm",	check_kvm },
@@ -309,6 +336,7 @@ static const struct check checks[] = {
 	{ "isolation",	check_isolation },
 	{ "x2apic",	check_x2apic },
 	{ "direct",	check_direct },
+	{ "kept",	check_kept },
 };
 
 static struct json_object *check_row(const struct check *check, bool *ready)

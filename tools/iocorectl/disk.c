@@ -333,10 +333,12 @@ static const char *disk_move_hint(int err)
 		return "the new path does not exist";
 	case EBUSY:
 		return "the new backing device is in use by another";
-	case EINVAL:
-		return "it can't stand in for the old one: other sizes, or less able (see dmesg)";
-	case ENOTBLK:
-		return "neither a block device nor a regular file with direct I/O";
+	case ENOSPC:
+		return "it is smaller than the old one";
+	case EOPNOTSUPP:
+		return "it lacks what the guests were told of the old one, or is zoned (see dmesg)";
+	case EIO:
+		return "the old one could not be flushed";
 	default:
 		return disk_hint(err);
 	}

@@ -11,10 +11,6 @@
 
 #include "iocorectl.h"
 
-#ifndef IOCORECTL_VERSION
-#define IOCORECTL_VERSION	"0.1.0"
-#endif
-
 struct settings settings = { .sysroot = "" };
 
 static const struct command commands[] = {
