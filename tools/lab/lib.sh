@@ -87,16 +87,23 @@ kver()
 # started is, in the end, the command itself.
 #
 # ROOT_LAYER names a directory that is laid over the root, read-only, with a /tmp of
-# its own: another kernel of build/kernels, whose Makefiles know absolute paths.
+# its own: another kernel of build/kernels, whose Makefiles know absolute paths. With
+# ROOT_SCRATCH the root may be written to, and all that is gone with the command.
 in_root()
 {
 	# shellcheck disable=SC2016
 	exec_or_run unshare --mount --propagation private sh -ec '
-		root=$1 repo=$2 layer=$3
-		shift 3
+		root=$1 repo=$2 lower=$3 scratch=$4
+		shift 4
 		mkdir -p "$root/iocore"
-		if [ -n "$layer" ]; then
-			mount -t overlay -o "lowerdir=$layer:$root" overlay "$root"
+		if [ -n "$scratch" ]; then
+			mkdir -p "$scratch"
+			mount -t tmpfs scratch "$scratch"
+			mkdir "$scratch/upper" "$scratch/work"
+			mount -t overlay -o "lowerdir=$lower$root" \
+				-o "upperdir=$scratch/upper,workdir=$scratch/work" overlay "$root"
+		elif [ -n "$lower" ]; then
+			mount -t overlay -o "lowerdir=$lower$root" overlay "$root"
 			mount -t tmpfs tmp "$root/tmp"
 		fi
 		mount --rbind "$repo" "$root/iocore"
@@ -106,7 +113,8 @@ in_root()
 		exec chroot "$root" /usr/bin/env -i -C /iocore \
 			PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin \
 			HOME=/root LC_ALL=C.UTF-8 TERM="${TERM:-dumb}" "$@"
-	' sh "$ROOT" "$REPO" "${ROOT_LAYER:-}" "$@"
+	' sh "$ROOT" "$REPO" "${ROOT_LAYER:+$ROOT_LAYER:}" \
+		"${ROOT_SCRATCH:+$BUILD/scratch}" "$@"
 }
 
 exec_or_run()
