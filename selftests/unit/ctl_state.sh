@@ -116,6 +116,9 @@ clear_tests()
 	: >"$TREE/ioctl.log"
 	echo 16 >"$TREE/fail/detach"
 	expect "clear, a detach fails" 1 "cannot detach d0" "$@" clear --keep
+	echo 2 >"$TREE/fail/detach"
+	expect_json "clear, a VM ended meanwhile" 0 'd["failed"] == [] and d["cleared"] == []' \
+		"$@" -o json clear --keep
 	rm "$TREE/fail/detach"
 	expect_json "restore after it" 0 'd["failed"] == []' "$@" -o json restore "$FILE"
 	value $VM/kept "9 d1"

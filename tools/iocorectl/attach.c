@@ -156,7 +156,8 @@ static int detach_failed(const char *disk, long pid, bool keep, int err)
 	return fail(EXIT_FAILED, "cannot detach %s: %s", disk, strerror(err));
 }
 
-int detach_disk(const char *disk, long pid, bool keep)
+/* With @gone, that there is nothing to detach is told there, and is no error. */
+int detach_disk(const char *disk, long pid, bool keep, bool *gone)
 {
 	struct iocore_detach detach = {
 		.len	= sizeof(detach),
@@ -169,8 +170,12 @@ int detach_disk(const char *disk, long pid, bool keep)
 	code = device_get(&fd);
 	if (code)
 		return code;
-	if (ioctl(fd, IOCORE_DETACH, &detach))
-		code = detach_failed(disk, pid, keep, errno);
+	if (ioctl(fd, IOCORE_DETACH, &detach)) {
+		if (gone && errno == ENOENT)
+			*gone = true;
+		else
+			code = detach_failed(disk, pid, keep, errno);
+	}
 	close(fd);
 	return code;
 }
@@ -201,7 +206,7 @@ int detach_run(int argc, char **argv)
 	}
 	err = parse_name("disk", argc, argv, &disk);
 	if (!err)
-		err = detach_disk(disk, pid, keep);
+		err = detach_disk(disk, pid, keep, NULL);
 	return err ? err : output_done(keep ? "kept" : "detached", "disk", disk);
 }
 

@@ -9,12 +9,15 @@ static long row_pid(struct json_object *vm)
 	return (long)json_object_get_int64(json_object_object_get(vm, "pid"));
 }
 
+/* A VM may end meanwhile, and its bindings with it. */
 static void clear_binding(struct report *report, const char *disk, long pid,
 			  bool keep)
 {
-	if (detach_disk(disk, pid, keep))
+	bool gone = false;
+
+	if (detach_disk(disk, pid, keep, &gone))
 		report_failed(report, "disk %s of VM %ld", disk, pid);
-	else
+	else if (!gone)
 		report_done(report, "%s disk %s of VM %ld",
 			    keep ? "kept" : "detached", disk, pid);
 }

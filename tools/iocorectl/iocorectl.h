@@ -164,7 +164,7 @@ int vm_take(long pid, int *vm_fd);
 extern const struct command queue_commands[];
 
 int attach_disk(const char *disk, long pid, long *slot, int notifier);
-int detach_disk(const char *disk, long pid, bool keep);
+int detach_disk(const char *disk, long pid, bool keep, bool *gone);
 int attach_run(int argc, char **argv);
 int detach_run(int argc, char **argv);
 
