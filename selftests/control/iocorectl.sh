@@ -3,6 +3,9 @@
 # iocorectl on a host with iocore and a running VM: make, attach, look, detach,
 # delete, and the errors in between. Runs in L1. TAP.
 
+# shellcheck source=selftests/lib/vm.sh
+. "$(dirname "$0")/../lib/vm.sh"
+
 n=0
 failed=0
 text=
@@ -29,7 +32,6 @@ finish()
 {
 	iocorectl detach d0
 	iocorectl detach d1
-	l2-stop
 	iocorectl disk delete d0
 	iocorectl disk delete d1
 	iocorectl core del io0
@@ -41,8 +43,9 @@ config=/sys/kernel/config/iocore
 image=/var/tmp/iocorectl-host.img
 trap finish EXIT
 truncate -s 16M "$image" || exit 1
-l2-start > /dev/null || { echo "Bail out! no guest"; exit 1; }
-vm=$(l2-pid)
+host_clear
+vm_up > /dev/null || { echo "Bail out! no guest"; exit 1; }
+vm=$(vm_pid)
 
 expect "check: no core yet" 3 "fail +core" iocorectl check
 expect "disk without a core" 1 "no such IOCore" iocorectl disk create d0 --path /dev/nvme0n1
@@ -78,6 +81,7 @@ expect "delete a core in use" 1 "in use: disks are served" iocorectl core del io
 expect "detach, wrong VM" 1 "not attached" iocorectl detach --vm 1 d0
 expect "detach" 0 "" iocorectl detach d0
 expect "detach again" 1 "is not attached" iocorectl detach d0
+expect "detach of what waits" 1 "is not attached" iocorectl detach --keep d0
 expect "detach of a VM" 0 '"detached"' iocorectl -o json detach --vm "$vm" d1
 expect "delete disk" 0 "" iocorectl disk delete d0
 expect "delete disk" 0 "" iocorectl disk delete d1

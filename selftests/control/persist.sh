@@ -5,6 +5,7 @@
 
 . "$(dirname "$0")/../lib/tap.sh"
 . "$(dirname "$0")/../lib/vm.sh"
+. "$(dirname "$0")/../lib/direct.sh"
 
 SAVED=/tmp/state.json
 
@@ -107,6 +108,17 @@ reloads()
 	restores
 }
 
+# What is in flight waits for the other module, and ends well.
+reloads_under_load()
+{
+	[ -s /tmp/keep ] || skip "the guest can't wait for its disks"
+	DEV=iocd load 10
+	reloads
+	loaded
+	guest_is_fine iocd
+	expect_eq "in flight" "$(disk_stat d0 in_flight)" 0
+}
+
 # A guest that can't wait looks for disks when its driver is loaded.
 verifies()
 {
@@ -152,6 +164,7 @@ tap_point "restore of what is there does nothing" restore_changes_nothing
 tap_point "clear takes all away, restore brings it back" clear_and_restore
 tap_point "so it does over another load of the module" reloads
 tap_point "the guest finds its data" verifies
+tap_point "and over another under load, with no I/O failed" reloads_under_load
 tap_point "another process with the VM's pid gets no disk" other_process
 tap_point "a backend that is gone costs its disk only" missing_backend
 tap_point "a damaged file does nothing" bad_file
