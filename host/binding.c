@@ -54,8 +54,11 @@ static int iocore_move_queue(struct iocore_vm *vm, unsigned int slot, const char
 		return PTR_ERR(core);
 	unused = core;
 	ret = iocore_vm_lock(vm);
-	if (ret)
+	if (ret) {
+		/* -ENODEV is about the core. */
+		ret = ret == -ENODEV ? -ENOENT : ret;
 		goto out_put;
+	}
 
 	ret = -ENOENT;
 	att = iocore_vm_slot(vm, slot);

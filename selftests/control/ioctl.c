@@ -134,16 +134,52 @@ static void test_sharing(int vm)
 	tap_errno(object_remove("disks", "ta"), -EBUSY, "removing a disk in use");
 	tap_errno(object_remove("cores", "tc"), -EBUSY, "removing a core in use");
 	tap_errno(attr_set("disks", "ta", "enable", "0"), -EBUSY, "disabling a disk in use");
-	tap_errno(attr_set("disks", "ta", "path", FILE_B), -EBUSY, "a new path for a disk in use");
+	tap_errno(attr_set("disks", "ta", "path", FILE_B), -EBUSY,
+		  "moving a disk to a backend that is in use");
+	tap_errno(attr_set("disks", "ta", "threads", "2"), -EBUSY, "threads of an enabled disk");
+	tap_errno(attr_set("disks", "ta", "core", ""), -EBUSY, "IOCores of an enabled disk");
 	close(other);
+}
+
+static void test_queue_move(void)
+{
+	struct iocore_queue_move good = {
+		.len = sizeof(good), .queue = -1, .disk = "ta", .core = "tc",
+	}, arg = good;
+
+	tap_errno(ioctl(dev, IOCORE_QUEUE_MOVE, &arg), 0, "move all of no queues");
+	arg.queue = 0;
+	tap_errno(ioctl(dev, IOCORE_QUEUE_MOVE, &arg), -ENOENT, "move, no such queue");
+	arg.queue = 64;
+	tap_errno(ioctl(dev, IOCORE_QUEUE_MOVE, &arg), -ENOENT, "move, queue 64");
+	arg.queue = -2;
+	tap_errno(ioctl(dev, IOCORE_QUEUE_MOVE, &arg), -EINVAL, "move, queue -2");
+	arg = good;
+	arg.flags = 1;
+	tap_errno(ioctl(dev, IOCORE_QUEUE_MOVE, &arg), -EINVAL, "move, unknown flag");
+	arg = good;
+	arg.vm_pid = -1;
+	tap_errno(ioctl(dev, IOCORE_QUEUE_MOVE, &arg), -EINVAL, "move, negative pid");
+	arg.vm_pid = 1;
+	tap_errno(ioctl(dev, IOCORE_QUEUE_MOVE, &arg), -ENOENT, "move, another process");
+	arg = good;
+	strcpy(arg.core, "nosuch");
+	tap_errno(ioctl(dev, IOCORE_QUEUE_MOVE, &arg), -ENODEV, "move, no such IOCore");
+	arg = good;
+	strcpy(arg.disk, "nosuch");
+	tap_errno(ioctl(dev, IOCORE_QUEUE_MOVE, &arg), -ENOENT, "move, no such disk");
+	memset(arg.core, 'x', sizeof(arg.core));
+	tap_errno(ioctl(dev, IOCORE_QUEUE_MOVE, &arg), -EINVAL, "move, name without an end");
 }
 
 static void test_detach(void)
 {
 	struct iocore_detach arg = { .len = sizeof(arg), .disk = "ta" };
 
-	arg.flags = 1;
+	arg.flags = 1U << 31;
 	tap_errno(ioctl(dev, IOCORE_DETACH, &arg), -EINVAL, "detach, unknown flag");
+	arg.flags = IOCORE_DETACH_KEEP;
+	tap_errno(ioctl(dev, IOCORE_DETACH, &arg), -EOPNOTSUPP, "detach and keep, no guest");
 	arg.flags = 0;
 	arg.pad = 1;
 	tap_errno(ioctl(dev, IOCORE_DETACH, &arg), -EINVAL, "detach, padding");
@@ -172,6 +208,14 @@ static void test_configfs(void)
 	attr_set("disks", "tx", "path", FILE_B);
 	attr_set("disks", "tx", "core", "nosuch");
 	tap_errno(attr_set("disks", "tx", "enable", "1"), -ENODEV, "no such core");
+	attr_set("disks", "tx", "core", "tc,nosuch");
+	tap_errno(attr_set("disks", "tx", "enable", "1"), -ENODEV, "one core of two");
+	attr_set("disks", "tx", "core", "tc,");
+	tap_errno(attr_set("disks", "tx", "enable", "1"), -EINVAL, "a core without a name");
+	tap_errno(attr_set("disks", "tx", "threads", "0"), -EINVAL, "no thread");
+	tap_errno(attr_set("disks", "tx", "threads", "17"), -EINVAL, "17 threads");
+	tap_errno(attr_set("disks", "tx", "replay_timeout", "86401"), -EINVAL,
+		  "waiting for more than a day");
 	tap_errno(object_remove("disks", "tx"), 0, "and gone");
 
 	tap_errno(object_make("cores", "tx"), 0, "a new core");
@@ -220,6 +264,7 @@ int main(void)
 	test_foreign_fds();
 	test_longer(vm);
 	test_sharing(vm);
+	test_queue_move();
 	test_detach();
 	close(vm);
 	tap_check(vm_count() == vms, "a VM that is closed is forgotten");

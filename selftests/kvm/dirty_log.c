@@ -69,7 +69,7 @@ static void clean_up(void)
 static void vm_begin(bool manual)
 {
 	struct iocore_vcpu_notify *notify = at(ARG);
-	struct iocore_identify *id = at(ARG);
+	struct iocore_identify *id;
 	struct iocore_queue_create *create;
 	struct iocore_disk_info *info;
 	uint64_t epoch;
@@ -81,6 +81,7 @@ static void vm_begin(bool manual)
 	if (disk_attach(dev, vm.fd, DISK) != 0)
 		tap_bail("attaching the disk");
 
+	id = at(ARG);
 	*id = (struct iocore_identify){ .version = IOCORE_RING_VERSION };
 	errno = -minivm_hypercall(&vm, IOCORE_HC, IOCORE_HC_IDENTIFY, ARG, sizeof(*id));
 	if (errno)

@@ -50,17 +50,24 @@ to()
 	bash -c "echo '$1' > '$PATH_FILE'"
 }
 
-# What the host's devices have read and written, in sectors.
+# What went through a map, in sectors.
 sectors()
 {
-	awk '{ print $3 + $7 }' "/sys/class/block/$(basename "$(readlink -f "$1")")/stat"
+	awk '{ print $3 + $7 }' \
+		"/sys/dev/block/$(dmsetup info -c --noheadings --separator : -o major,minor "$1")/stat"
+}
+
+# A request is inside the backend.
+inside()
+{
+	[ "$(disk_stat d in_flight)" -ge 1 ]
 }
 
 verify_while_moving()
 {
 	local fio i before
 
-	before=$(sectors /dev/mapper/way2)
+	before=$(sectors way2)
 	fio_guest ioca --rw=randrw --bsrange=512-64k --size=8m --iodepth=32 --loops=6 \
 		--verify=crc32c --verify_fatal=1 --verify_backlog=64 > /tmp/fio.log 2>&1 &
 	fio=$!
@@ -73,7 +80,7 @@ verify_while_moving()
 	note "$i moves"
 	wait $fio || fail "fio: $(grep -aE 'verify|err' /tmp/fio.log | head -n 3)"
 	expect_ge "moves" "$i" 4
-	expect_ge "sectors by the second way" "$(($(sectors /dev/mapper/way2) - before))" 1
+	expect_ge "sectors by the second way" "$(($(sectors way2) - before))" 1
 	expect_eq "errors" "$(disk_stat d errors)" 0
 	to /dev/mapper/way1
 }
@@ -132,9 +139,7 @@ interrupted()
 	fio_guest ioca --rw=randwrite --bs=4k --size=1m --iodepth=8 --verify=crc32c \
 		--do_verify=1 --verify_fatal=1 > /tmp/fio.log 2>&1 &
 	fio=$!
-	wait_for 20 test "$(disk_stat d in_flight)" -ge 0
-	sleep 2
-	expect_ge "held by the suspended way" "$(disk_stat d in_flight)" 1
+	wait_for 30 inside
 	bash -c "echo /dev/mapper/way2 > $PATH_FILE" 2> /dev/null &
 	mover=$!
 	sleep 1
@@ -152,11 +157,12 @@ interrupted()
 # Requests are inside and others wait at the gate, and the VM dies.
 killed()
 {
-	local mover
+	local mover vm
 
+	vm=$SYS/vms/$(vm_pid)-0
 	dmsetup suspend way1
 	fio_guest ioca --rw=randwrite --bs=4k --size=1m --iodepth=32 > /dev/null 2>&1 &
-	sleep 2
+	wait_for 30 inside
 	bash -c "echo /dev/mapper/way2 > $PATH_FILE" 2> /dev/null &
 	mover=$!
 	sleep 1
@@ -165,7 +171,7 @@ killed()
 	dmsetup resume way1
 	wait $mover || fail "the move did not end well"
 	l2-kill
-	wait_for 20 test -z "$(vm_names)"
+	wait_for 20 test ! -e "$vm"
 	expect_eq "path" "$(<"$PATH_FILE")" /dev/mapper/way2
 	expect_eq "in flight" "$(disk_stat d in_flight)" 0
 	vm_up

@@ -85,11 +85,14 @@ only_disabled()
 
 killed()
 {
+	local vm
+
+	vm=$SYS/vms/$(vm_pid smp)-0
 	fio_guest ioca --rw=randrw --bs=4k --size=16m --iodepth=32 --numjobs=2 --time_based \
 		--runtime=60 > /dev/null 2>&1 &
 	sleep 3
 	L2=smp l2-kill
-	wait_for 20 test -z "$(vm_names)"
+	wait_for 20 test ! -e "$vm"
 	expect_eq "in flight" "$(disk_stat d in_flight)" 0
 	iocorectl disk delete d
 }
