@@ -137,7 +137,7 @@ static void test_sharing(int vm)
 	tap_errno(attr_set("disks", "ta", "path", FILE_B), -EBUSY,
 		  "moving a disk to a backend that is in use");
 	tap_errno(attr_set("disks", "ta", "threads", "2"), -EBUSY, "threads of an enabled disk");
-	tap_errno(attr_set("disks", "ta", "core", ""), -EBUSY, "IOCores of an enabled disk");
+	tap_errno(attr_set("disks", "ta", "core", "tc"), -EBUSY, "IOCores of an enabled disk");
 	close(other);
 }
 
