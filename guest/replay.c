@@ -23,6 +23,7 @@
 #include <linux/string.h>
 
 #include "iocore_blk.h"
+#include "trace.h"
 
 /* The host is done with the slot. Also for a disk that has half come back. */
 void iocore_replay_hold(struct iocore_disk *disk)
@@ -32,6 +33,7 @@ void iocore_replay_hold(struct iocore_disk *disk)
 	if (!test_and_set_bit(IOCORE_BLK_HELD, &disk->flags)) {
 		disk->left = jiffies;
 		blk_mq_quiesce_queue(disk->gd->queue);
+		trace_iocore_blk_hold(disk->info.slot, disk->info.epoch);
 		pr_info_ratelimited("%s: has left, waiting for it\n", disk->gd->disk_name);
 	}
 	iocore_disk_forget(disk);
@@ -142,6 +144,7 @@ int iocore_replay_return(struct iocore_disk *disk, const struct iocore_disk_info
 	clear_bit(IOCORE_BLK_HELD, &disk->flags);
 	blk_mq_unquiesce_queue(disk->gd->queue);
 	blk_mq_kick_requeue_list(disk->gd->queue);
+	trace_iocore_blk_return(disk->info.slot, disk->info.epoch);
 	pr_info_ratelimited("%s: is back\n", disk->gd->disk_name);
 	return 0;
 }

@@ -86,6 +86,30 @@ TRACE_EVENT(iocore_blk_kick,
 	TP_printk("slot=%u queue=%u", __entry->slot, __entry->queue)
 );
 
+DECLARE_EVENT_CLASS(iocore_blk_replay,
+	TP_PROTO(u32 slot, u64 epoch),
+	TP_ARGS(slot, epoch),
+	TP_STRUCT__entry(
+		__field(u32, slot)
+		__field(u64, epoch)
+	),
+	TP_fast_assign(
+		__entry->slot = slot;
+		__entry->epoch = epoch;
+	),
+	TP_printk("slot=%u epoch=%llu", __entry->slot, __entry->epoch)
+);
+
+DEFINE_EVENT(iocore_blk_replay, iocore_blk_hold,
+	TP_PROTO(u32 slot, u64 epoch),
+	TP_ARGS(slot, epoch)
+);
+
+DEFINE_EVENT(iocore_blk_replay, iocore_blk_return,
+	TP_PROTO(u32 slot, u64 epoch),
+	TP_ARGS(slot, epoch)
+);
+
 #endif /* _IOCORE_GUEST_TRACE_H */
 
 #undef TRACE_INCLUDE_PATH

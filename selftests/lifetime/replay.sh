@@ -1,0 +1,158 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# The host's side of a disk leaves and comes back under a verified load: no
+# request fails, none is lost, none ends twice. IOCORE_CYCLES is how often.
+
+. "$(dirname "$0")/../lib/tap.sh"
+. "$(dirname "$0")/../lib/vm.sh"
+. "$(dirname "$0")/../lib/direct.sh"
+. "$(dirname "$0")/../lib/replay.sh"
+
+CYCLES=${IOCORE_CYCLES:-5}
+VM=replay
+EVENTS=/sys/kernel/tracing/events/iocore_blk
+
+# sum_of EVENT PATTERN: hits of the lines of its histogram that match
+sum_of()
+{
+	guest "cat $EVENTS/$1/hist" | grep -E "$2" |
+		awk '{ sub(/.*hitcount: */, ""); n += $1 } END { print n + 0 }'
+}
+
+count_requests()
+{
+	guest "mountpoint -q /sys/kernel/tracing || mount -t tracefs t /sys/kernel/tracing
+		echo 'hist:keys=slot' > $EVENTS/iocore_blk_submit/trigger
+		echo 'hist:keys=status' > $EVENTS/iocore_blk_complete/trigger"
+}
+
+stop_counting()
+{
+	guest "echo '!hist:keys=slot' > $EVENTS/iocore_blk_submit/trigger
+		echo '!hist:keys=status' > $EVENTS/iocore_blk_complete/trigger"
+}
+
+# Each submission either ended once, or was submitted again. 8 is GONE.
+requests_add_up()
+{
+	local sent ended again
+
+	sent=$(sum_of iocore_blk_submit hitcount)
+	ended=$(($(sum_of iocore_blk_complete 'hitcount') -
+		$(sum_of iocore_blk_complete 'status: +8 ')))
+	again=$(($(guest "cat /sys/block/ioca/iocore/replayed") - $1))
+	stop_counting
+	note "$sent submitted, $ended ended, $again submitted again"
+	expect_ge "submissions" "$sent" 100
+	expect_eq "submissions" "$sent" $((ended + again))
+}
+
+keep_and_attach()
+{
+	local i before
+
+	before=$(guest cat /sys/block/ioca/iocore/replayed)
+	count_requests
+	load_until_told
+	for ((i = 0; i < CYCLES; i++)); do
+		leave d0
+		[ $((i % 2)) -eq 0 ] || sleep 0.$((RANDOM % 10))
+		come_back d0
+		sleep 0.$((RANDOM % 10))
+	done
+	load_ended
+	wait_for 20 state_is ioca live
+	expect_ge "requests submitted again" \
+		"$(($(guest cat /sys/block/ioca/iocore/replayed) - before))" 1
+	requests_add_up "$before"
+	all_is_fine
+}
+
+# Neither the block layer's time-out nor the guest's patience ends the wait.
+waits_longer_than_requests_may()
+{
+	guest 'echo 1000 > /sys/block/ioca/queue/io_timeout'
+	load_until_told
+	leave d0
+	wait_for 10 state_is ioca waiting
+	sleep 5
+	guest '[ ! -e /tmp/load.rc ]'
+	come_back d0
+	wait_for 10 state_is ioca live
+	load_ended
+	guest 'echo 30000 > /sys/block/ioca/queue/io_timeout'
+	all_is_fine
+}
+
+# The CPU can't go before its requests have ended, and they end by the return.
+cpu_leaves_meanwhile()
+{
+	load_until_told
+	leave d0
+	wait_for 10 state_is ioca waiting
+	guest 'rm -f /tmp/cpu.rc; setsid sh -c "echo 0 > /sys/devices/system/cpu/cpu1/online
+			echo \$? > /tmp/cpu.rc" < /dev/null > /dev/null 2>&1 & sleep 1'
+	come_back d0
+	wait_for 20 guest 'grep -qx 0 /tmp/cpu.rc'
+	wait_for 10 state_is ioca live
+	leave d0
+	wait_for 10 state_is ioca waiting
+	guest 'echo 1 > /sys/devices/system/cpu/cpu1/online'
+	come_back d0
+	load_ended
+	all_is_fine
+}
+
+reload_host()
+{
+	local i
+
+	load_until_told
+	for ((i = 0; i < CYCLES; i++)); do
+		iocorectl save /tmp/replay.json
+		iocorectl clear --keep
+		exchange_module
+		iocorectl restore /tmp/replay.json
+		sleep 1
+	done
+	wait_for 20 state_is ioca live
+	load_ended
+	all_is_fine
+	guest 'dmesg | grep -q "the host knows this guest again"'
+}
+
+# Notifications come again: not only those who look find the completions.
+notified_again()
+{
+	local before
+
+	before=$(guest cat /sys/block/ioca/iocore/notifications)
+	fio_guest ioca --rw=randread --bs=4k --size=4m --iodepth=1 --number_ios=50
+	expect_ge "notifications" \
+		"$(($(guest cat /sys/block/ioca/iocore/notifications) - before))" 10
+}
+
+# A guest that had no disk when the host was replaced.
+reload_without_disks()
+{
+	iocorectl detach d0
+	wait_for 15 guest_lacks ioca
+	iocorectl clear
+	exchange_module
+	make_disks
+	sleep 3
+	expect_eq "device" "$(attach_wait d0 $VM)" ioca
+	verify ioca
+	all_is_fine
+}
+
+tap_begin
+need_iocore
+tap_setup prepare
+tap_point "replay: detached to come back and attached under load, $CYCLES times" keep_and_attach
+tap_point "replay: a wait is no time-out" waits_longer_than_requests_may
+tap_point "replay: a CPU goes and comes while the disk waits" cpu_leaves_meanwhile
+tap_point "replay: host module reloaded under load, $CYCLES times" reload_host
+tap_point "replay: the host notifies again" notified_again
+tap_point "replay: host module reloaded under a guest without disks" reload_without_disks
+tap_end
