@@ -1,14 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # The host's side of a disk leaves and comes back under a verified load: no
-# request fails, none is lost, none ends twice. IOCORE_CYCLES is how often.
+# request fails, none is lost, none ends twice.
 
 . "$(dirname "$0")/../lib/tap.sh"
 . "$(dirname "$0")/../lib/vm.sh"
 . "$(dirname "$0")/../lib/direct.sh"
 . "$(dirname "$0")/../lib/replay.sh"
 
-CYCLES=${IOCORE_CYCLES:-5}
+RETURNS=${IOCORE_CYCLES:-$(cycles 5 100)}
+RELOADS=${IOCORE_CYCLES:-$(cycles 4 20)}
 VM=replay
 EVENTS=/sys/kernel/tracing/events/iocore_blk
 
@@ -54,7 +55,7 @@ keep_and_attach()
 	before=$(guest cat /sys/block/ioca/iocore/replayed)
 	count_requests
 	load_until_told
-	for ((i = 0; i < CYCLES; i++)); do
+	for ((i = 0; i < RETURNS; i++)); do
 		leave d0
 		[ $((i % 2)) -eq 0 ] || sleep 0.$((RANDOM % 10))
 		come_back d0
@@ -108,7 +109,7 @@ reload_host()
 	local i
 
 	load_until_told
-	for ((i = 0; i < CYCLES; i++)); do
+	for ((i = 0; i < RELOADS; i++)); do
 		iocorectl save /tmp/replay.json
 		iocorectl clear --keep
 		exchange_module
@@ -149,10 +150,10 @@ reload_without_disks()
 tap_begin
 need_iocore
 tap_setup prepare
-tap_point "replay: detached to come back and attached under load, $CYCLES times" keep_and_attach
+tap_point "replay: detached to come back and attached under load, $RETURNS times" keep_and_attach
 tap_point "replay: a wait is no time-out" waits_longer_than_requests_may
 tap_point "replay: a CPU goes and comes while the disk waits" cpu_leaves_meanwhile
-tap_point "replay: host module reloaded under load, $CYCLES times" reload_host
+tap_point "replay: host module reloaded under load, $RELOADS times" reload_host
 tap_point "replay: the host notifies again" notified_again
 tap_point "replay: host module reloaded under a guest without disks" reload_without_disks
 tap_end
