@@ -1,0 +1,138 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Poll queues: polling I/O of io_uring finds its completions in queues of its own,
+# without an interrupt, while other I/O is notified as ever.
+
+. "$(dirname "$0")/../lib/tap.sh"
+. "$(dirname "$0")/../lib/vm.sh"
+
+export VM=smp
+IOC=/sys/block/ioca/iocore
+
+cleanup()
+{
+	guest 'echo 0 > /sys/module/iocore_blk/parameters/poll_queues'
+	host_clear
+}
+
+# The module parameter holds for disks that come afterwards.
+prepare()
+{
+	host_clear
+	null_up n0
+	core_up io0 0 100000
+	iocorectl disk create d0 --path /dev/n0 --core io0
+	vm_up $VM VCPUS=2 MEM=512M
+	guest 'echo 1 > /sys/module/iocore_blk/parameters/poll_queues'
+	expect_eq "device" "$(attach_wait d0 $VM)" ioca
+}
+
+has_poll_queue()
+{
+	expect_eq "queues" "$(guest 'ls /sys/block/ioca/mq | wc -l')" 3
+	expect_eq "io_poll" "$(guest cat /sys/block/ioca/queue/io_poll)" 1
+	expect_eq "CPUs of the poll queue" "$(guest cat /sys/block/ioca/mq/2/cpu_list)" "0, 1"
+}
+
+# hipri FIO ARG...: polling I/O
+hipri()
+{
+	fio_guest ioca --ioengine=io_uring --hipri=1 --bs=4k "$@"
+}
+
+# Interrupts of our vectors, all CPUs; notifications; completions found by polling.
+counts()
+{
+	guest "grep -w 'iocore-[0-9]*' /proc/interrupts |
+		awk '{ n += \$2 + \$3 } END { print n + 0 }'
+		cat $IOC/notifications $IOC/reaped" | tr '\n' ' '
+}
+
+without_interrupt()
+{
+	local i0 n0 p0 i1 n1 p1 r0 r1
+
+	read -r i0 n0 p0 <<< "$(counts)"
+	r0=$(disk_stat d0 reads)
+	hipri --rw=randread --size=16m --number_ios="$2" --iodepth="$1" --cpus_allowed=0
+	read -r i1 n1 p1 <<< "$(counts)"
+	r1=$(disk_stat d0 reads)
+	note "reads $((r1 - r0)) reaped $((p1 - p0)) notifications $((n1 - n0))"
+	expect_ge "completions by polling" $((p1 - p0)) "$2"
+	# what else reads the disk when it is opened: a page or two
+	expect_le "notifications" $((n1 - n0)) 8
+	expect_le "interrupts" $((i1 - i0)) 8
+}
+
+verifies()
+{
+	hipri --rw=randwrite --size=2m --iodepth=8 --verify=crc32c --do_verify=1 --verify_fatal=1
+}
+
+# Both at once, from both CPUs; the other I/O is notified.
+beside_other_io()
+{
+	local n0 p0 n1 p1
+
+	read -r _ n0 p0 <<< "$(counts)"
+	L2=$VM l2-run -t 120 fio --filename=/dev/ioca --direct=1 --thread --bs=4k --size=2m \
+		--rw=randwrite --iodepth=8 --verify=crc32c --do_verify=1 --verify_fatal=1 \
+		--name=poll --ioengine=io_uring --hipri=1 --cpus_allowed=0 \
+		--name=irq --ioengine=libaio --offset=16m --cpus_allowed=1
+	read -r _ n1 p1 <<< "$(counts)"
+	expect_ge "completions by polling" $((p1 - p0)) 512
+	expect_ge "notifications" $((n1 - n0)) 8
+	expect_eq "bad completions" "$(guest cat $IOC/bad_completions)" 0
+}
+
+# I/O that does not poll never gets into the queue.
+not_for_others()
+{
+	local p0 p1
+
+	read -r _ _ p0 <<< "$(counts)"
+	fio_guest ioca --rw=randread --bs=4k --size=16m --number_ios=500 --iodepth=4
+	read -r _ _ p1 <<< "$(counts)"
+	expect_eq "completions by polling" "$p1" "$p0"
+}
+
+detach_while_polling()
+{
+	guest "setsid fio --name=l --filename=/dev/ioca --ioengine=io_uring --hipri=1 --direct=1 \
+		--rw=randread --bs=4k --iodepth=8 --time_based --runtime=60 --thread \
+		> /tmp/poll.log 2>&1 < /dev/null &"
+	wait_for 20 guest "pidof fio"
+	sleep 2
+	iocorectl detach d0
+	wait_for 30 guest_lacks ioca
+	wait_for 30 guest '! pidof fio'
+	expect_eq "in flight" "$(disk_stat d0 in_flight)" 0
+}
+
+without_parameter()
+{
+	guest 'echo 0 > /sys/module/iocore_blk/parameters/poll_queues'
+	expect_eq "device" "$(attach_wait d0 $VM)" ioca
+	expect_eq "queues" "$(guest 'ls /sys/block/ioca/mq | wc -l')" 2
+	expect_eq "io_poll" "$(guest cat /sys/block/ioca/queue/io_poll)" 0
+	verify_plain
+}
+
+verify_plain()
+{
+	fio_guest ioca --rw=randwrite --bs=4k --size=2m --iodepth=8 --verify=crc32c \
+		--do_verify=1 --verify_fatal=1
+}
+
+tap_begin
+need_iocore
+tap_setup prepare
+tap_point "poll_queues=1: a queue for polling beside those of the vCPUs" has_poll_queue
+tap_point "polling I/O at depth 1 completes without an interrupt" without_interrupt 1 500
+tap_point "polling I/O at depth 16 completes without an interrupt" without_interrupt 16 4000
+tap_point "polling I/O verifies" verifies
+tap_point "polling and notified I/O at once verify" beside_other_io
+tap_point "I/O that does not poll does not use the poll queue" not_for_others
+tap_point "a disk goes while it is polled" detach_while_polling
+tap_point "poll_queues=0: no queue for polling" without_parameter
+tap_end
