@@ -5,6 +5,7 @@
 
 . "$(dirname "$0")/../lib/tap.sh"
 . "$(dirname "$0")/../lib/vm.sh"
+. "$(dirname "$0")/../lib/direct.sh"
 
 export VM=smp
 IOC=/sys/block/ioca/iocore
@@ -96,6 +97,36 @@ not_for_others()
 	expect_eq "completions by polling" "$p1" "$p0"
 }
 
+# polling_load SECONDS: verifying, in the background; loaded of direct.sh waits for it
+polling_load()
+{
+	guest "rm -f /tmp/load.rc
+		setsid sh -c 'fio --name=l --filename=/dev/ioca --ioengine=io_uring --hipri=1 \
+			--direct=1 --thread --rw=randwrite --bs=4k --size=4m --iodepth=8 \
+			--time_based --runtime=$1 --verify=crc32c --verify_fatal=1 \
+			> /tmp/load.log 2>&1; echo \$? > /tmp/load.rc' < /dev/null > /dev/null 2>&1 &
+		sleep 1"
+}
+
+# What was in flight in the poll queue is submitted again, and found by polling.
+replay_while_polling()
+{
+	local p0
+
+	polling_load 6
+	for _ in 1 2; do
+		iocorectl detach --keep d0
+		wait_for 15 guest "grep -qx waiting $IOC/state"
+		iocorectl attach --vm "$(vm_pid $VM)" d0
+		wait_for 15 guest "grep -qx live $IOC/state"
+	done
+	loaded
+	guest_is_fine
+	read -r _ _ p0 <<< "$(counts)"
+	verifies
+	expect_ge "completions by polling" $(($(guest cat $IOC/reaped) - p0)) 512
+}
+
 detach_while_polling()
 {
 	guest "setsid fio --name=l --filename=/dev/ioca --ioengine=io_uring --hipri=1 --direct=1 \
@@ -133,6 +164,7 @@ tap_point "polling I/O at depth 16 completes without an interrupt" without_inter
 tap_point "polling I/O verifies" verifies
 tap_point "polling and notified I/O at once verify" beside_other_io
 tap_point "I/O that does not poll does not use the poll queue" not_for_others
+tap_point "a polled disk leaves and comes back under load" replay_while_polling
 tap_point "a disk goes while it is polled" detach_while_polling
 tap_point "poll_queues=0: no queue for polling" without_parameter
 tap_end
