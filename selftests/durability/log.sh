@@ -11,9 +11,12 @@ HERE=$(cd "$(dirname "$0")" && pwd)
 # Threads, generations, writes of each, 4 KiB blocks of a thread's region, seed.
 CYCLES=${IOCORE_CYCLES:-$(cycles 4 100)}
 SMALL=2:$((CYCLES * 4)):8:512:1
+SMALL_WRITES=$((2 * CYCLES * 4 * 8))
+MNT=/run/durable
 
 cleanup()
 {
+	mountpoint -q $MNT && umount $MNT
 	host_clear
 	stack_down
 	null_clear
@@ -27,13 +30,25 @@ prepare()
 	vm_up
 	null_up log size=1024
 	null_up disk size=64
+	null_up again size=64
+	mkdir -p $MNT
+}
+
+# What a point that failed has left.
+tidy()
+{
+	! mountpoint -q $MNT || umount $MNT
+	[ ! -d $CFG/disks/d0 ] || iocorectl detach d0 || true
+	[ ! -d $CFG/disks/d0 ] || iocorectl disk delete d0
+	[ ! -b /dev/mapper/lw ] || log_down lw
+	wiped /dev/disk
+	wiped /dev/log
 }
 
 # disk_up [ARG...]: what the guest has as ioca is logged
 disk_up()
 {
-	wiped /dev/disk
-	wiped /dev/log
+	tidy
 	log_up lw /dev/disk /dev/log
 	iocorectl disk create d0 --path /dev/mapper/lw "$@"
 	expect_eq "device" "$(attach_wait d0)" ioca
@@ -52,10 +67,9 @@ logged()
 	"$HERE/durable-check" count /dev/log | sed -n "s/^$1=//p"
 }
 
-# durable PLAN SYNC: what the log has of it
-durable()
+# write_and_check PLAN SYNC: on the disk that is up; what the log has of it
+write_and_check()
 {
-	disk_up
 	guest "durable-write /dev/ioca $1 $2" > /tmp/acks
 	log_mark lw acked
 	disk_down
@@ -66,20 +80,69 @@ durable()
 
 by_flush()
 {
-	durable "$1" flush
+	disk_up
+	write_and_check "$1" flush
 	expect_ge "acknowledged" "$(grep -c '^ack' /tmp/acks)" 1
 	expect_ge "flushes" "$(logged flushes)" $((CYCLES * 2))
 }
 
 by_fua()
 {
-	durable "$SMALL" fua
-	expect_ge "FUA writes or flushes" $(($(logged fuas) + $(logged flushes))) $((CYCLES * 4))
+	disk_up
+	expect_eq "FUA of the guest's disk" "$(guest cat /sys/block/ioca/queue/fua)" 1
+	write_and_check "$SMALL" fua
+	expect_ge "FUA writes" "$(logged fuas)" $SMALL_WRITES
 }
 
 mixed()
 {
-	durable "$SMALL" mixed
+	disk_up
+	write_and_check "$SMALL" mixed
+}
+
+# The guest sends no flush and no FUA, and need not: every end of a write says it.
+write_through()
+{
+	disk_up --write-cache through
+	expect_eq "cache" "$(guest cat /sys/block/ioca/queue/write_cache)" "write through"
+	write_and_check "$SMALL" none
+}
+
+switched()
+{
+	disk_up
+	expect_eq "cache" "$(guest cat /sys/block/ioca/iocore/cache_type)" "write back"
+	guest 'echo "write through" > /sys/block/ioca/iocore/cache_type'
+	write_and_check "$SMALL" none
+}
+
+# file_durable SYNC [ARG...]: a file on ext4, which is on the logged device: what it
+# was at the mark, its file system's journal replayed
+file_durable()
+{
+	local sync=$1
+
+	shift
+	tidy
+	log_up lw /dev/disk /dev/log
+	mkfs.ext4 -q -E nodiscard /dev/mapper/lw
+	mount -t ext4 /dev/mapper/lw $MNT
+	dd if=/dev/zero of=$MNT/image bs=1M count=16 conv=fsync status=none
+	iocorectl disk create d0 --path $MNT/image "$@"
+	expect_eq "device" "$(attach_wait d0)" ioca
+	guest "durable-write /dev/ioca $SMALL $sync" > /tmp/acks
+	log_mark lw acked
+	iocorectl detach d0
+	wait_for 15 guest_lacks ioca
+	iocorectl disk delete d0
+	umount $MNT
+	log_down lw
+	wiped /dev/again
+	"$HERE/durable-check" image /dev/log /dev/again acked
+	mount -t ext4 /dev/again $MNT
+	note "$("$HERE/durable-check" acks $MNT/image "$SMALL" /tmp/acks)"
+	"$HERE/durable-check" acks $MNT/image "$SMALL" /tmp/acks
+	umount $MNT
 }
 
 # found_out PLAN: the check says of the log that an acknowledged generation is missing
@@ -116,6 +179,11 @@ tap_setup prepare
 tap_point "FLUSH: what was flushed is durable in every state of the disk" by_flush "$SMALL"
 tap_point "FLUSH: deep queues of four writers at once" by_flush "4:$((CYCLES * 2)):32:1024:2"
 tap_point "FUA: each write is durable when it ends" by_fua
+tap_point "write through from the start: durable without a flush" write_through
+tap_point "write through by the guest's choice: durable without a flush" switched
+tap_point "FLUSH of a file on ext4: durable" file_durable flush
+tap_long_point "FUA of a file on ext4: durable" file_durable fua
+tap_long_point "write through of a file on ext4: durable" file_durable none --write-cache through
 tap_long_point "FUA and FLUSH by turns" mixed
 tap_long_point "the check finds a generation that nobody flushed" checker_fails
 tap_point "the check finds a guest that sends no FLUSH" silent_guest
