@@ -43,8 +43,9 @@ make_fs()
 	log_mark lw mkfs
 }
 
-# Files synced each by itself, some of them renamed over older ones, and others that
-# nobody synced. The sums are of what was synced.
+# Files synced each by itself and then renamed, and others that nobody synced. The
+# last fsync commits the journal, and the renames with it. The sums are of what was
+# synced.
 round()
 {
 	guest "set -e
@@ -56,7 +57,6 @@ round()
 			dd if=/dev/urandom of=r$1/loose\$i bs=4k count=8 2>/dev/null
 		done
 		dd if=/dev/urandom of=same bs=4k count=$((5 + $1)) conv=fsync 2>/dev/null
-		fsync r$1/f1 r$1/f6 r$1 .
 		md5sum r$1/f? same" | tr -d '\r' > "/tmp/sums.$1"
 	expect_eq "files" "$(wc -l < "/tmp/sums.$1")" 7
 	log_mark lw "round$1"
