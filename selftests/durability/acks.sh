@@ -15,6 +15,8 @@ prepare()
 {
 	host_clear
 	null_up disk size=64
+	# null_blk keeps memory for each page that was ever written.
+	dd if=/dev/zero of=/dev/disk bs=1M oflag=direct status=none || true
 	core_up io0
 	iocorectl disk create d0 --path /dev/disk
 	L2=l2 l2-kill
