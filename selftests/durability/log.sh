@@ -40,7 +40,7 @@ tidy()
 	! mountpoint -q $MNT || umount $MNT
 	[ ! -d $CFG/disks/d0 ] || iocorectl detach d0 || true
 	[ ! -d $CFG/disks/d0 ] || iocorectl disk delete d0
-	[ ! -b /dev/mapper/lw ] || log_down lw
+	! dmsetup info lw > /dev/null 2>&1 || log_down lw
 	wiped /dev/disk
 	wiped /dev/log
 }
