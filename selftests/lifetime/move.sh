@@ -180,17 +180,38 @@ killed()
 		--verify_fatal=1 > /dev/null
 }
 
-# What stands below is removed: requests fail at once, and a move brings the disk back.
+# A request of disk v has been carried out.
+writing()
+{
+	[ "$(disk_stat v writes)" -ge 1 ]
+}
+
+# A request of disk v has failed.
+failing()
+{
+	[ "$(disk_stat v errors)" -ge 1 ]
+}
+
+# What stands below is removed under load: requests fail and none hangs, also those
+# that come later; and a move brings the disk back.
 vanished()
 {
+	local fio
+
 	iocorectl disk create v --path /dev/dead
 	expect_eq "device" "$(attach_wait v)" iocb
-	fio_guest iocb --rw=randwrite --bs=4k --size=1m > /dev/null
+	fio_guest iocb --rw=randwrite --bs=4k --size=8m --iodepth=16 --time_based \
+		--runtime=120 > /tmp/fio.log 2>&1 &
+	fio=$!
+	wait_for 30 writing
 	rmdir "$NULLB/dead"
+	wait_for 30 failing
+	if wait $fio; then
+		fail "fio did not notice"
+	fi
 	if fio_guest iocb --rw=randwrite --bs=4k --size=1m > /tmp/fio.log 2>&1; then
 		fail "writes to what is gone succeeded"
 	fi
-	expect_ge "errors" "$(disk_stat v errors)" 1
 	expect_eq "in flight" "$(disk_stat v in_flight)" 0
 	expect_eq "said in the log" "$(dmesg | grep -c 'iocore: disk v: dead was removed')" 1
 	echo /dev/plain > "$CFG/disks/v/path"
