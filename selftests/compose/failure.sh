@@ -1,0 +1,127 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# What is beneath a disk fails, and nothing stands in for it: the guest gets an
+# error for what was lost and for nothing else, nobody hangs, and the disk is
+# of use again when its backend is.
+
+. "$(dirname "$0")/stack.sh"
+
+SIZE=131072
+
+prepare()
+{
+	host_clear
+	null_up n0 size=64
+	dm f0 0 $SIZE linear /dev/n0 0
+	core_up io0
+	vm_up
+	stack_attach /dev/mapper/f0
+	verify
+}
+
+# read_at SECTOR COUNT
+read_at()
+{
+	guest "echo 3 > /proc/sys/vm/drop_caches
+		dd if=/dev/ioca of=/dev/null bs=4k skip=$(($1 / 8)) count=$(($2 / 8)) 2>&1"
+}
+
+# One bad block of many.
+bad_block()
+{
+	local before
+
+	before=$(disk_stat s errors)
+	echo "+4096-4103" > $NULLB/n0/badblocks
+	expect_refusal 1 "I/O error|Input/output" read_at 4096 8
+	expect_ge "errors counted" "$(disk_stat s errors)" $((before + 1))
+	read_at 2048 512
+	read_at 8192 512
+	echo "-4096-4103" > $NULLB/n0/badblocks
+	read_at 4096 8
+}
+
+# fio's end is one with an error, and it is its end.
+ends_with_error()
+{
+	wait_for 60 guest '[ -s /tmp/load.rc ]'
+	expect_ge "fio's exit code" "$(guest cat /tmp/load.rc)" 1
+	guest 'grep -qiE "Input/output error|Remote I/O|err= *(5|121)" /tmp/load.log'
+}
+
+whole_backend()
+{
+	load 30
+	dm_swap f0 0 $SIZE error
+	ends_with_error
+	expect_rc 1 read_at 0 8
+	expect_eq "in flight" "$(disk_stat s in_flight)" 0
+}
+
+usable_again()
+{
+	dm_swap f0 0 $SIZE linear /dev/n0 0
+	verify
+	host_reads_it /dev/mapper/f0
+	expect_eq "bad completions" "$(guest cat /sys/block/ioca/iocore/bad_completions)" 0
+}
+
+# A stall is no failure: what waits is done when it is over.
+stall()
+{
+	local errors
+
+	errors=$(disk_stat s errors)
+	load "$SECONDS_OF_LOAD"
+	dmsetup suspend --nolockfs --noflush f0
+	sleep 2
+	expect_ge "in flight while it stands still" "$(disk_stat s in_flight)" 1
+	dmsetup resume f0
+	loaded
+	expect_eq "errors" "$(disk_stat s errors)" "$errors"
+}
+
+# The file system on it goes read-only or not, but the guest lives, and what was
+# synced before is there after.
+under_a_file_system()
+{
+	guest 'set -e
+		mkfs.ext4 -q -F /dev/ioca
+		mkdir -p /mnt/f
+		mount -t ext4 /dev/ioca /mnt/f
+		dd if=/dev/urandom of=/mnt/f/kept bs=64k count=16 2> /dev/null
+		sync
+		md5sum < /mnt/f/kept > /tmp/kept'
+	dm_swap f0 0 $SIZE error
+	expect_rc 1 guest 'dd if=/dev/zero of=/mnt/f/lost bs=64k count=16 conv=fsync'
+	guest 'umount /mnt/f'
+	dm_swap f0 0 $SIZE linear /dev/n0 0
+	guest 'e2fsck -fy /dev/ioca > /tmp/fsck 2>&1; [ $? -le 1 ] || { cat /tmp/fsck; exit 1; }
+		mount -t ext4 /dev/ioca /mnt/f
+		md5sum < /mnt/f/kept | cmp - /tmp/kept
+		umount /mnt/f'
+}
+
+pulled_out()
+{
+	stack_detach
+	dmsetup remove f0
+	pins > /tmp/pins
+	stack_attach /dev/n0
+	load 30
+	rmdir $NULLB/n0
+	ends_with_error
+	stack_detach
+	host_is_fine "$(cat /tmp/pins)"
+}
+
+tap_begin
+need_parts dm-mod null_blk
+tap_setup prepare
+tap_point "a bad block: an error there and nowhere else" bad_block
+tap_point "the whole backend fails under load: errors, and no hang" whole_backend
+tap_point "the backend is back: the disk is of use again" usable_again
+tap_point "the backend stands still for a while: no error" stall
+tap_point "a backend fails beneath a mounted ext4: what was synced is kept" under_a_file_system
+tap_point "the device is pulled out under load: errors, and the disk can go" pulled_out
+tap_end
