@@ -7,24 +7,34 @@ HERE=$(cd "$(dirname "$0")" && pwd)
 . "$HERE/../lib/vm.sh"
 . "$HERE/../lib/leak.sh"
 
-CYCLES=${IOCORE_CYCLES:-$(cycles 5 100)}
+CYCLES=${IOCORE_CYCLES:-$(cycles 3 100)}
 
 prepare()
 {
 	host_clear
 	null_up n0
+	# null_blk keeps memory for each page that was ever written.
+	dd if=/dev/zero of=/dev/n0 bs=1M oflag=direct status=none || true
+	mkfs.ext4 -q -E nodiscard /dev/n0
+	blockdev --flushbufs /dev/n0
 	core_up io0
 	iocorectl disk create d0 --path /dev/n0
 	vm_up
+	guest 'mkdir -p /mnt/c; rm -f /tmp/sum'
 	cycle
 	leak_mark
 }
 
+# The file of the cycle before is whole, a new one is written and verified, and the
+# file system has no fault.
 cycle()
 {
 	expect_eq "device" "$(attach_wait d0)" ioca
-	fio_guest ioca --rw=randwrite --bsrange=512-64k --size=512k --iodepth=16 \
-		--verify=crc32c --do_verify=1 --verify_fatal=1 > /tmp/fio.log
+	guest 'mount -t ext4 /dev/ioca /mnt/c && { [ ! -e /tmp/sum ] || md5sum -c /tmp/sum; }'
+	l2-run fio --name=t --filename=/mnt/c/file --ioengine=libaio --direct=1 --thread \
+		--rw=randwrite --bsrange=512-64k --size=512k --iodepth=16 \
+		--verify=crc32c --do_verify=1 --verify_fatal=1
+	guest 'md5sum /mnt/c/file > /tmp/sum && umount /mnt/c && e2fsck -fn /dev/ioca'
 	iocorectl detach d0
 	wait_for 15 guest_lacks ioca
 }
@@ -74,7 +84,7 @@ finds_objects()
 tap_begin
 need_iocore
 tap_setup prepare
-tap_point "$CYCLES attachments with verified I/O leave nothing behind" cycle_all
+tap_point "$CYCLES attachments, each with verified files and fsck, leave nothing behind" cycle_all
 tap_point "the check finds an attachment left behind" finds_attachment
 tap_point "the check finds a reference to the module" finds_reference
 tap_point "the check finds a cache that grew" finds_objects
