@@ -210,10 +210,10 @@ interval_errors()
 	before=$(disk_stat d0 errors)
 	storm_start
 	map_to dm "0 $(sectors /dev/disk) flakey /dev/disk 0 1 1"
-	wait_for 60 errors_since "$before" "$(cycles 60 5000)"
+	wait_for "$(cycles 60 1200)" errors_since "$before" "$(cycles 60 1000)"
 	map_to dm "$(linear)"
 	storm_ends
-	expect_ge "errors in the guest" "$(storm_says "errno $EIO")" "$(cycles 60 5000)"
+	expect_ge "errors in the guest" "$(storm_says "errno $EIO")" "$(cycles 60 1000)"
 	calm
 }
 
@@ -245,12 +245,17 @@ lying_disk()
 	expect_eq "exit code" "$(guest cat /tmp/storm.rc)" 1
 }
 
+waits()
+{
+	[ "$(disk_stat d0 in_flight)" -ge 1 ]
+}
+
 # Longer than the guest's own time-out, if it is long: nothing fails.
 stall()
 {
 	storm_start
 	dmsetup suspend --noudevsync dm
-	wait_for 10 test "$(disk_stat d0 in_flight)" -ge 1
+	wait_for 10 waits
 	sleep "$(cycles 2 45)"
 	expect_ge "in flight" "$(disk_stat d0 in_flight)" 1
 	dmsetup resume --noudevsync dm

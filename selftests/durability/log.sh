@@ -8,6 +8,8 @@ HERE=$(cd "$(dirname "$0")" && pwd)
 . "$HERE/../lib/vm.sh"
 . "$HERE/stack.sh"
 
+export GUEST_TIMEOUT=3600
+
 # Threads, generations, writes of each, 4 KiB blocks of a thread's region, seed.
 CYCLES=${IOCORE_CYCLES:-$(cycles 4 100)}
 SMALL=2:$((CYCLES * 4)):8:512:1
@@ -42,7 +44,8 @@ tidy()
 	[ ! -d $CFG/disks/d0 ] || iocorectl disk delete d0
 	! dmsetup info lw > /dev/null 2>&1 || log_down lw
 	wiped /dev/disk
-	wiped /dev/log
+	dd if=/dev/zero of=/dev/log bs=1M count=1 oflag=direct status=none
+	blockdev --flushbufs /dev/log
 }
 
 # disk_up [ARG...]: what the guest has as ioca is logged
