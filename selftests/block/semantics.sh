@@ -176,6 +176,7 @@ file_zeroes_unmap()
 	expect_le "KiB" "$(space $f)" $((before - 8 * 1024))
 	expect_eq "size" "$(stat -c %s $f)" $((32 * MIB))
 	expect_eq "errors" "$(disk_stat d errors)" 0
+	disk_del d ioca
 }
 
 # The queue takes the new size from the next turn on, the guest by an event.
@@ -183,13 +184,15 @@ file_grows()
 {
 	local f=/run/files/a.img
 
+	random_file $f 32
+	expect_eq "device" "$(disk_add d $f)" ioca
 	truncate -s $((48 * MIB)) $f
 	expect_eq "before the rescan" "$(guest blockdev --getsize64 /dev/ioca)" $((32 * MIB))
 	echo 1 > "$CFG/disks/d/rescan"
 	expect_eq "capacity" "$(disk_stat d capacity)" $((48 * 2048))
 	wait_for 15 guest "[ \$(blockdev --getsize64 /dev/ioca) = $((48 * MIB)) ]"
 	tool dd if=/dev/urandom of=/dev/ioca bs=1M seek=40 count=8 oflag=direct status=none
-	tool dd if=/dev/ioca bs=1M skip=40 count=8 iflag=direct status=none | md5sum > /tmp/sum
+	tool_sh 'dd if=/dev/ioca bs=1M skip=40 count=8 iflag=direct status=none | md5sum' > /tmp/sum
 	expect_eq "what is new" "$(bytes $f 40 8)" "$(cat /tmp/sum)"
 	expect_eq "errors" "$(disk_stat d errors)" 0
 }
@@ -221,13 +224,13 @@ file_without_zero_range()
 	expect_eq "what is before" "$(bytes $f 0 1)" "$(bytes /tmp/z 0 1)"
 	expect_eq "what is after" "$(bytes $f 2 2)" "$(bytes /tmp/z 2 2)"
 	expect_eq "KiB" "$(space $f)" 4096
+	disk_del d ioca
 }
 
 out_of_space()
 {
 	truncate -s 64M /run/small/z.img
-	echo 1 > "$CFG/disks/d/rescan"
-	wait_for 15 guest "[ \$(blockdev --getsize64 /dev/ioca) = $((64 * MIB)) ]"
+	expect_eq "device" "$(disk_add d /run/small/z.img)" ioca
 	expect_refusal 1 "No space left" tool dd if=/dev/zero of=/dev/ioca bs=1M count=32 oflag=direct
 	expect_ge "errors" "$(disk_stat d errors)" 1
 	disk_del d ioca
@@ -353,9 +356,14 @@ bad_block()
 
 scsi_up()
 {
-	modprobe scsi_debug dev_size_mb=64 physblk_exp=3 opt_blks=64 lbpu=1 lbpws=1 \
+	modprobe sd_mod && modprobe scsi_debug dev_size_mb=64 physblk_exp=3 opt_blks=64 lbpu=1 lbpws=1 \
 		unmap_granularity=8 opts=2 "$@" || skip "scsi_debug can't be loaded"
-	wait_for 10 test -b "$(scsi_dev)"
+	wait_for 20 scsi_ready
+}
+
+scsi_ready()
+{
+	[ -b "$(scsi_dev)" ]
 }
 
 scsi_dev()
@@ -487,8 +495,6 @@ tap_point "attributes take what makes sense, while the disk is off" attributes
 tap_point "discard: a file gives its storage back" file_discard
 tap_point "write zeroes: a file keeps its storage" file_zeroes_keep
 tap_point "write zeroes, unmap: a file gives its storage back" file_zeroes_unmap
-tap_point "capacity: the running guest sees that the disk has grown" file_grows
-tap_point "capacity: the running guest sees that it has shrunk" file_shrinks
 tap_point "write zeroes: a filesystem that can't is sent zeroes" file_without_zero_range
 tap_point "errors: no space left" out_of_space
 tap_point "discard: it reaches the device" bdev_discard
@@ -508,4 +514,6 @@ tap_point "serial number of full length" serial
 tap_point "latency histograms count every request" histograms
 tap_point "counters of a queue" queue_counters
 tap_point "exits of a VM" exits
+tap_point "capacity: the running guest sees that the disk has grown" file_grows
+tap_point "capacity: the running guest sees that it has shrunk" file_shrinks
 tap_end
