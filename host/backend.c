@@ -2,13 +2,15 @@
 /*
  * backend.c - opening and closing what a disk stands on
  */
+#include <linux/cgroup.h>
 #include <linux/fs.h>
+#include <linux/kthread.h>
 #include <linux/namei.h>
 #include <linux/workqueue.h>
 
 #include "iocore.h"
 
-struct workqueue_struct *iocore_flush_wq;
+static struct workqueue_struct *iocore_flush_wq;
 static LIST_HEAD(open_disks);
 
 static const struct iocore_backend_ops *backend_ops(const char *name)
@@ -136,6 +138,47 @@ int iocore_disk_rescan(struct iocore_disk *disk)
 	/* Queues look at it once a turn. */
 	WRITE_ONCE(disk->lim.capacity, capacity);
 	return 0;
+}
+
+/* ---- what blocks ----------------------------------------------------------- */
+
+#ifdef CONFIG_BLK_CGROUP
+void iocore_req_charge(struct iocore_req *req)
+{
+	req->css = task_get_css(current, io_cgrp_id);
+}
+
+void iocore_req_uncharge(struct iocore_req *req)
+{
+	if (req->css)
+		css_put(req->css);
+	req->css = NULL;
+}
+#else
+void iocore_req_charge(struct iocore_req *req)
+{
+}
+
+void iocore_req_uncharge(struct iocore_req *req)
+{
+}
+#endif
+
+/* The request may be gone when fn returns, and with it its hold on the cgroup. */
+static void backend_work(struct work_struct *work)
+{
+	struct iocore_req *req = container_of(work, struct iocore_req, work);
+
+	kthread_associate_blkcg(req->css);
+	req->deferred(req);
+	kthread_associate_blkcg(NULL);
+}
+
+void iocore_req_defer(struct iocore_req *req, void (*fn)(struct iocore_req *req))
+{
+	req->deferred = fn;
+	INIT_WORK(&req->work, backend_work);
+	queue_work(iocore_flush_wq, &req->work);
 }
 
 int iocore_backend_init(void)

@@ -5,7 +5,6 @@
 #include <linux/bio.h>
 #include <linux/blkdev.h>
 #include <linux/sizes.h>
-#include <linux/workqueue.h>
 
 #include "iocore.h"
 
@@ -167,22 +166,15 @@ static void bdev_discard(struct iocore_req *req)
 	bdev_submit_range(req, REQ_OP_DISCARD, bdev_end_io);
 }
 
-static void bdev_zeroes_work(struct work_struct *work)
+/* Pages of zeroes, where the device can't do it by itself. */
+static void bdev_zeroes_slow(struct iocore_req *req)
 {
-	struct iocore_req *req = container_of(work, struct iocore_req, work);
 	bool unmap = req->sqe.flags & IOCORE_SQE_UNMAP;
 
 	iocore_req_part_end(req, blkdev_issue_zeroout(iocore_req_disk(req)->bdev,
 						      req->sqe.sector,
 						      req->sqe.len >> SECTOR_SHIFT, GFP_NOIO,
 						      unmap ? 0 : BLKDEV_ZERO_NOUNMAP));
-}
-
-/* Pages of zeroes, where the device can't do it by itself; that blocks. */
-static void bdev_zeroes_slow(struct iocore_req *req)
-{
-	INIT_WORK(&req->work, bdev_zeroes_work);
-	queue_work(iocore_flush_wq, &req->work);
 }
 
 /* Some drivers find out by an error that their device can't, and say so from then on. */
@@ -193,7 +185,7 @@ static void bdev_zeroes_end_io(struct bio *bio)
 
 	bio_put(bio);
 	if (error && !bdev_write_zeroes_sectors(iocore_req_disk(req)->bdev))
-		bdev_zeroes_slow(req);
+		iocore_req_defer(req, bdev_zeroes_slow);
 	else
 		iocore_req_part_end(req, error);
 }
@@ -207,7 +199,7 @@ static void bdev_zeroes(struct iocore_req *req)
 		bdev_submit_range(req, REQ_OP_WRITE_ZEROES | (unmap ? 0 : REQ_NOUNMAP),
 				  bdev_zeroes_end_io);
 	else
-		bdev_zeroes_slow(req);
+		iocore_req_defer(req, bdev_zeroes_slow);
 }
 
 static int bdev_sync(struct iocore_disk *disk)

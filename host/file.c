@@ -9,7 +9,6 @@
 #include <linux/sizes.h>
 #include <linux/stat.h>
 #include <linux/uio.h>
-#include <linux/workqueue.h>
 
 #include "iocore.h"
 
@@ -143,23 +142,15 @@ static void file_rw(struct iocore_req *req)
 	iocore_req_part_end(req, 0);
 }
 
-static void file_flush_work(struct work_struct *work)
+static void file_flush_slow(struct iocore_req *req)
 {
-	struct iocore_req *req = container_of(work, struct iocore_req, work);
-
 	iocore_req_part_end(req, vfs_fsync(iocore_req_disk(req)->file, 1));
 }
 
 /* What blocks is not for the disk thread: other requests wait behind it. */
-static void file_queue(struct iocore_req *req, work_func_t fn)
-{
-	INIT_WORK(&req->work, fn);
-	queue_work(iocore_flush_wq, &req->work);
-}
-
 static void file_flush(struct iocore_req *req)
 {
-	file_queue(req, file_flush_work);
+	iocore_req_defer(req, file_flush_slow);
 }
 
 static int file_fallocate(struct iocore_req *req, int mode)
@@ -168,16 +159,14 @@ static int file_fallocate(struct iocore_req *req, int mode)
 			     (loff_t)req->sqe.sector << SECTOR_SHIFT, req->sqe.len);
 }
 
-static void file_discard_work(struct work_struct *work)
+static void file_discard_slow(struct iocore_req *req)
 {
-	struct iocore_req *req = container_of(work, struct iocore_req, work);
-
 	iocore_req_part_end(req, file_fallocate(req, FILE_MODE_DISCARD));
 }
 
 static void file_discard(struct iocore_req *req)
 {
-	file_queue(req, file_discard_work);
+	iocore_req_defer(req, file_discard_slow);
 }
 
 /* As direct I/O, a few pages at a time. */
@@ -205,9 +194,8 @@ static int file_write_zeroes(struct iocore_req *req)
 }
 
 /* Not every filesystem knows both ways of zeroing. */
-static void file_zeroes_work(struct work_struct *work)
+static void file_zeroes_slow(struct iocore_req *req)
 {
-	struct iocore_req *req = container_of(work, struct iocore_req, work);
 	int err = -EOPNOTSUPP;
 
 	if (req->sqe.flags & IOCORE_SQE_UNMAP)
@@ -222,7 +210,7 @@ static void file_zeroes_work(struct work_struct *work)
 static void file_zeroes(struct iocore_req *req)
 {
 	req->then_flush = iocore_req_durable(req);
-	file_queue(req, file_zeroes_work);
+	iocore_req_defer(req, file_zeroes_slow);
 }
 
 static int file_sync(struct iocore_disk *disk)

@@ -245,7 +245,11 @@ struct iocore_disk {
 
 int iocore_backend_init(void);
 void iocore_backend_exit(void);
-extern struct workqueue_struct *iocore_flush_wq;
+/* The request is the VM's: workers act for its cgroup. In the VM's process. */
+void iocore_req_charge(struct iocore_req *req);
+void iocore_req_uncharge(struct iocore_req *req);
+/* Let a worker call fn, which may block. Any context. */
+void iocore_req_defer(struct iocore_req *req, void (*fn)(struct iocore_req *req));
 
 /**
  * iocore_disk_open() - open the backend at disk->path, fill its limits
@@ -544,6 +548,8 @@ const char *iocore_direct_reason(struct iocore_vm *vm, const struct iocore_vcpu 
  * @busy:	claimed by IOCore, released just before the CQE is written
  * @entered:	it has passed the disk's gate
  * @then_flush:	without an error it ends only after a flush
+ * @css:	the VM's io cgroup, for those that a worker may carry out
+ * @deferred:	what the worker does
  * @start_ns:	local_clock() when its SQE was taken
  */
 struct iocore_req {
@@ -561,7 +567,9 @@ struct iocore_req {
 	bool then_flush;
 	u64 start_ns;
 	struct kiocb iocb;		/* file.c */
-	struct work_struct work;	/* what blocks, on iocore_flush_wq */
+	struct work_struct work;
+	struct cgroup_subsys_state *css;
+	void (*deferred)(struct iocore_req *req);
 };
 
 /* Counters of a queue: @requests of IOCore, the others under cq_lock. */

@@ -112,6 +112,7 @@ static void queue_accept(struct iocore_queue *q, const struct iocore_sqe *sqe, u
 	req->entered = false;
 	req->segs = NULL;
 	req->iov = NULL;
+	req->css = NULL;
 	req->start_ns = now;
 	iocore_thread_submit(req);
 }
@@ -175,6 +176,8 @@ void iocore_req_start(struct iocore_req *req)
 	atomic_set(&req->pending, 1);
 	req->error = 0;
 	req->then_flush = false;
+	if (req->sqe.opcode >= IOCORE_OP_FLUSH)
+		iocore_req_charge(req);
 	switch (req->sqe.opcode) {
 	case IOCORE_OP_FLUSH:
 		ops->flush(req);
@@ -190,10 +193,8 @@ void iocore_req_start(struct iocore_req *req)
 	}
 }
 
-static void req_flush_work(struct work_struct *work)
+static void req_flush_after(struct iocore_req *req)
 {
-	struct iocore_req *req = container_of(work, struct iocore_req, work);
-
 	atomic_set(&req->pending, 1);
 	iocore_req_disk(req)->ops->flush(req);
 }
@@ -206,8 +207,7 @@ void iocore_req_part_end(struct iocore_req *req, int error)
 		return;
 	if (req->then_flush && !req->error) {
 		req->then_flush = false;
-		INIT_WORK(&req->work, req_flush_work);
-		queue_work(iocore_flush_wq, &req->work);
+		iocore_req_defer(req, req_flush_after);
 		return;
 	}
 	iocore_req_end(req, iocore_errno_to_status(req->error));
@@ -227,6 +227,7 @@ void iocore_req_end(struct iocore_req *req, enum iocore_status status)
 	if (req->sqe.opcode == IOCORE_OP_READ)
 		iocore_req_mark_dirty(req);
 	iocore_req_unmap(req);
+	iocore_req_uncharge(req);
 	if (req->entered)
 		iocore_gate_leave(&q->att->disk->gate);
 

@@ -401,6 +401,35 @@ scsi_zeroes()
 	expect_eq "what is after" "$(bytes "$dev" 12 4)" "$(cat /tmp/rest)"
 }
 
+# Pages of zeroes are sent by a worker, for the VM.
+zeroes_charged()
+{
+	local cg=/sys/fs/cgroup/iocore-semantics before after
+
+	mountpoint -q /sys/fs/cgroup || mount -t cgroup2 none /sys/fs/cgroup
+	grep -qw io /sys/fs/cgroup/cgroup.controllers || skip "no io controller"
+	echo +io > /sys/fs/cgroup/cgroup.subtree_control
+	mkdir -p $cg
+	vm_pid > $cg/cgroup.procs
+	null_up n4
+	expect_eq "device" "$(disk_add d /dev/n4)" ioca
+	before=$(charged $cg n4)
+	tool blkdiscard -z -l $((4 * MIB)) /dev/ioca
+	after=$(charged $cg n4)
+	disk_del d ioca
+	vm_pid > /sys/fs/cgroup/cgroup.procs
+	rmdir $cg
+	expect_ge "bytes" $((after - before)) $((4 * MIB))
+}
+
+# charged CGROUP DEVICE: bytes written
+charged()
+{
+	awk -v dev="$(lsblk -ndo MAJ:MIN "/dev/$2" | tr -d ' ')" '
+		$1 == dev { for (i = 2; i <= NF; i++) if (sub("^wbytes=", "", $i)) sum += $i }
+		END { print sum + 0 }' "$1/io.stat"
+}
+
 # scsi_debug can't read the sectors from 0x1234 on.
 medium_error()
 {
@@ -499,6 +528,7 @@ tap_point "write zeroes: a filesystem that can't is sent zeroes" file_without_ze
 tap_point "errors: no space left" out_of_space
 tap_point "discard: it reaches the device" bdev_discard
 tap_point "write zeroes: a device that can't is sent zeroes" bdev_zeroes_by_pages
+tap_point "write zeroes: they are charged to the VM's cgroup" zeroes_charged
 tap_point "FUA: it reaches the device" fua
 tap_point "write cache: the guest switches it" cache_switched_by_guest
 tap_point "write cache: through makes each write durable" cache_through
