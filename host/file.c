@@ -100,6 +100,14 @@ put:
 	return err;
 }
 
+/* The file has shrunk since its capacity was read: a write would make it grow. */
+static bool file_beyond(struct iocore_req *req)
+{
+	u64 end = (req->sqe.sector << SECTOR_SHIFT) + req->sqe.len;
+
+	return end > i_size_read(file_inode(iocore_req_disk(req)->file));
+}
+
 static void file_rw_done(struct kiocb *iocb, long ret)
 {
 	struct iocore_req *req = container_of(iocb, struct iocore_req, iocb);
@@ -118,6 +126,10 @@ static void file_rw(struct iocore_req *req)
 	struct kiocb *iocb = &req->iocb;
 	ssize_t ret;
 
+	if (file_beyond(req)) {
+		iocore_req_part_end(req, -EIO);
+		return;
+	}
 	*iocb = (struct kiocb){
 		.ki_filp	= file,
 		.ki_pos		= (loff_t)req->sqe.sector << SECTOR_SHIFT,
@@ -196,9 +208,9 @@ static int file_write_zeroes(struct iocore_req *req)
 /* Not every filesystem knows both ways of zeroing. */
 static void file_zeroes_slow(struct iocore_req *req)
 {
-	int err = -EOPNOTSUPP;
+	int err = file_beyond(req) ? -EIO : -EOPNOTSUPP;
 
-	if (req->sqe.flags & IOCORE_SQE_UNMAP)
+	if (err == -EOPNOTSUPP && req->sqe.flags & IOCORE_SQE_UNMAP)
 		err = file_fallocate(req, FILE_MODE_DISCARD);
 	if (err == -EOPNOTSUPP)
 		err = file_fallocate(req, FILE_MODE_ZEROES);

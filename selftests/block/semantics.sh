@@ -202,6 +202,9 @@ file_shrinks()
 	local f=/run/files/a.img
 
 	truncate -s $((24 * MIB)) $f
+	expect_refusal 1 "Input/output error" \
+		tool dd if=/dev/zero of=/dev/ioca bs=4k seek=10000 count=1 oflag=direct
+	expect_eq "size of the file" "$(stat -c %s $f)" $((24 * MIB))
 	echo 1 > "$CFG/disks/d/rescan"
 	wait_for 15 guest "[ \$(blockdev --getsize64 /dev/ioca) = $((24 * MIB)) ]"
 	guest_writes ioca 4
