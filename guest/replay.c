@@ -133,14 +133,15 @@ int iocore_replay_return(struct iocore_disk *disk, const struct iocore_disk_info
 {
 	int ret;
 
-	if (info->epoch != disk->info.epoch)
+	/* another host may count its epochs as the last one did */
+	if (test_and_clear_bit(IOCORE_BLK_ORPHAN, &disk->flags) ||
+	    info->epoch != disk->info.epoch)
 		adopt(disk, info);
 	ret = iocore_disk_bind(disk) ?: iocore_cache_replay(disk, info);
 	if (ret)
 		return ret;
 
 	disk->info.replay_timeout = iocore_replay_timeout(info);
-	clear_bit(IOCORE_BLK_ORPHAN, &disk->flags);
 	clear_bit(IOCORE_BLK_HELD, &disk->flags);
 	blk_mq_unquiesce_queue(disk->gd->queue);
 	blk_mq_kick_requeue_list(disk->gd->queue);

@@ -111,6 +111,13 @@ static void disk_left(struct iocore_disk *disk)
 		disk_gone(disk, "detached by the host");
 }
 
+/* The host that knew it is no more. */
+static void orphan(struct iocore_disk *disk)
+{
+	set_bit(IOCORE_BLK_ORPHAN, &disk->flags);
+	disk_left(disk);
+}
+
 static void disk_failed(struct iocore_disk *disk)
 {
 	int ret = iocore_disk_stop(disk);
@@ -206,6 +213,8 @@ static void make_work(struct work_struct *work)
 			disk->info.flags & IOCORE_DISK_READONLY ? ", read-only" : "",
 			disk->polled ? ", polled" : "");
 		queue_work(iocore_disk_wq, &disk->add);
+		if (host_lost)
+			orphan(disk);
 		if (stopping)
 			start_removal(disk);
 	}
@@ -226,10 +235,9 @@ static void lose_host(int ret)
 	host_refused = false;
 	again = IOCORE_AGAIN_MIN;
 	for (nr = 0; nr < IOCORE_MAX_DISKS; nr++) {
-		if (!slots[nr].disk)
-			continue;
-		set_bit(IOCORE_BLK_ORPHAN, &slots[nr].disk->flags);
-		disk_left(slots[nr].disk);
+		slots[nr].refused = false;
+		if (slots[nr].disk)
+			orphan(slots[nr].disk);
 	}
 }
 

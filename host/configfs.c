@@ -707,6 +707,8 @@ static struct config_group *iocore_disk_make(struct config_group *parent,
 	disk = kzalloc(sizeof(*disk), GFP_KERNEL);
 	if (!disk)
 		return ERR_PTR(-ENOMEM);
+	/* A guest that waits for its disk knows it by this. */
+	memcpy(disk->serial, name, min_t(size_t, strlen(name), IOCORE_SERIAL_LEN));
 	disk->notifier = IOCORE_NOTIFIER_AUTO;
 	disk->threads = 1;
 	disk->replay_timeout = IOCORE_REPLAY_TIMEOUT;

@@ -36,7 +36,8 @@ state_is()
 	[ "$(guest "cat /sys/block/$1/iocore/state")" = "$2" ]
 }
 
-# Random writes of mixed sizes, flushes among them, all read back.
+# Random writes of mixed sizes, flushes among them, all read back. LOAD is the
+# engine, if it is to be another.
 load_until_told()
 {
 	guest "rm -f /tmp/load.rc /tmp/load.stop
@@ -44,7 +45,7 @@ load_until_told()
 			until [ -e /tmp/load.stop ] || [ \$rc -ne 0 ]; do
 				fio --name=l --filename=/dev/${1:-ioca} --rw=randwrite \
 					--bsrange=512-32k --size=4m --iodepth=16 --numjobs=2 \
-					--offset_increment=4m --ioengine=libaio --direct=1 \
+					--offset_increment=4m ${LOAD:---ioengine=libaio} --direct=1 \
 					--fsync=64 --thread --verify=crc32c --verify_fatal=1 \
 					--verify_backlog=64 > /tmp/load.log 2>&1
 				rc=\$?
@@ -90,7 +91,7 @@ exchange_module()
 prepare()
 {
 	host_clear
-	null_up n0 irqmode=2 completion_nsec=2000000
+	null_up n0 irqmode=2 completion_nsec=2000000 cache_size=8
 	null_up n1
 	make_disks
 	vm_up $VM VCPUS=2

@@ -104,6 +104,31 @@ cpu_leaves_meanwhile()
 	all_is_fine
 }
 
+driver_again()
+{
+	guest "rmmod iocore_blk; insmod /lib/iocore_blk.ko $*"
+	wait_for 15 guest_has ioca
+}
+
+# Those who poll find nothing for a while, and then what was submitted again.
+polling_waits()
+{
+	local i
+
+	driver_again poll_queues=1
+	LOAD="--ioengine=pvsync2 --hipri=1" load_until_told
+	for i in 1 2 3; do
+		leave d0
+		wait_for 10 state_is ioca waiting
+		come_back d0
+		wait_for 10 state_is ioca live
+	done
+	load_ended
+	expect_ge "completions that polling found" "$(guest cat /sys/block/ioca/iocore/reaped)" 10
+	all_is_fine
+	driver_again
+}
+
 reload_host()
 {
 	local i
@@ -153,6 +178,7 @@ tap_setup prepare
 tap_point "replay: detached to come back and attached under load, $RETURNS times" keep_and_attach
 tap_point "replay: a wait is no time-out" waits_longer_than_requests_may
 tap_point "replay: a CPU goes and comes while the disk waits" cpu_leaves_meanwhile
+tap_point "replay: polling I/O waits" polling_waits
 tap_point "replay: host module reloaded under load, $RELOADS times" reload_host
 tap_point "replay: the host notifies again" notified_again
 tap_point "replay: host module reloaded under a guest without disks" reload_without_disks
