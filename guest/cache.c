@@ -37,10 +37,19 @@ static int go_back(struct iocore_disk *disk)
 	return ret;
 }
 
+/*
+ * The host is in write through, for what was submitted since. Before the block
+ * layer drops flushes, what was submitted earlier has to end, which an update of
+ * its limits waits for, and to be flushed: no other flush may ever follow.
+ */
 static int go_through(struct iocore_disk *disk)
 {
-	int ret = tell_block_layer(disk, true);
+	int ret = tell_block_layer(disk, false);
 
+	if (!ret)
+		ret = blkdev_issue_flush(disk->gd->part0);
+	if (!ret)
+		ret = tell_block_layer(disk, true);
 	if (ret)
 		WRITE_ONCE(disk->write_through, false);
 	return ret;

@@ -409,6 +409,7 @@ static void pv_handler(struct frame *frame)
 /* Raise both, or one twice; the most handlers of a try that found the bit set. */
 static unsigned int pv_most(uint32_t first, uint32_t second, unsigned int enough)
 {
+	unsigned int expected = first == second ? 1 : 2;
 	unsigned int i, most = 0;
 
 	for (i = 0; i < PV_TRIES && most < enough; i++) {
@@ -418,8 +419,8 @@ static unsigned int pv_most(uint32_t first, uint32_t second, unsigned int enough
 		self_ipi(second);
 		irqs_on();
 		irqs_off();
-		if (irqs != 1 + (first != second))
-			want("taken", irqs, 1 + (first != second));
+		if (irqs != expected)
+			want("taken", irqs, expected);
 		if (pv_set > most)
 			most = pv_set;
 	}
