@@ -63,7 +63,7 @@ expect "they left nothing" 0 "^0$" sh -c "ls $config/disks | wc -l"
 expect "disk" 0 "" iocorectl disk create d0 --path /dev/nvme0n1 --serial S0 --core io0
 expect "same backing device" 1 "in use" iocorectl disk create d1 --path /dev/nvme0n1
 expect "disk of a file" 0 "" iocorectl disk create d1 --path "$image" --readonly
-expect "disk list" 0 "^d1 +16.0M +yes +yes +0 +- +- +$image" iocorectl disk list
+expect "disk list" 0 "^d1 +16.0M +yes +yes +0 +- +d1 +$image" iocorectl disk list
 expect "attach to no process" 1 "no process" iocorectl attach --vm 4000000 d0
 expect "attach to no VM" 1 "runs no VM" iocorectl attach --vm 1 d0
 expect "attach no disk" 1 "no such disk" iocorectl attach --vm "$vm" dx
