@@ -11,7 +11,7 @@ export VM=smp
 prepare()
 {
 	host_clear
-	null_up n0
+	null_up n0 max_sectors=2048
 	core_up io0
 	iocorectl disk create d0 --path /dev/n0 --core io0
 	vm_up smp VCPUS=2 MEM=512M

@@ -407,7 +407,7 @@ scsi_zeroes()
 # Pages of zeroes are sent by a worker, for the VM.
 zeroes_charged()
 {
-	local cg=/sys/fs/cgroup/iocore-semantics before after
+	local cg=/sys/fs/cgroup/iocore-semantics dev before after
 
 	mountpoint -q /sys/fs/cgroup || mount -t cgroup2 none /sys/fs/cgroup
 	grep -qw io /sys/fs/cgroup/cgroup.controllers || skip "no io controller"
@@ -415,11 +415,11 @@ zeroes_charged()
 	mkdir -p $cg
 	vm_pid > $cg/cgroup.procs
 	null_up n4
-	expect_eq "device" "$(disk_add d /dev/n4)" ioca
+	dev=$(disk_add charged /dev/n4)
 	before=$(charged $cg n4)
-	tool blkdiscard -z -l $((4 * MIB)) /dev/ioca
+	tool blkdiscard -z -l $((4 * MIB)) "/dev/$dev"
 	after=$(charged $cg n4)
-	disk_del d ioca
+	disk_del charged "$dev"
 	vm_pid > /sys/fs/cgroup/cgroup.procs
 	rmdir $cg
 	expect_ge "bytes" $((after - before)) $((4 * MIB))

@@ -14,10 +14,13 @@ prepare()
 {
 	host_clear
 	null_up n0 size=64
+	null_up n1 size=16
 	vm_up
 	core_up io0
-	iocorectl disk create d0 --path /dev/n0 --serial "SER/0+x"
+	iocorectl disk create d0 --path /dev/n0 --serial "SER-0+x"
+	iocorectl disk create d1 --path /dev/n1 --core io0 --serial "../SER"
 	expect_eq "device" "$(attach_wait d0)" ioca
+	expect_eq "device" "$(attach_wait d1)" iocb
 	guest_tools io0
 }
 
@@ -34,13 +37,15 @@ links()
 
 by_serial()
 {
-	expect_eq "serial" "$(guest cat /sys/block/ioca/serial)" "SER/0+x"
-	expect_eq "link" "$(links ioca)" "disk/by-id/iocore-SER_0+x"
+	expect_eq "serial" "$(guest cat /sys/block/ioca/serial)" "SER-0+x"
+	expect_eq "link" "$(links ioca)" "disk/by-id/iocore-SER-0+x"
 }
 
-without_serial()
+# What names a path is no name.
+bad_serial()
 {
-	expect_eq "links by id" "$(links $GUEST_TOOLS_DEV | grep by-id || true)" ""
+	expect_eq "serial" "$(guest cat /sys/block/iocb/serial)" "../SER"
+	expect_eq "links by id" "$(links iocb | grep by-id || true)" ""
 }
 
 by_content()
@@ -106,7 +111,7 @@ tap_begin
 need_iocore
 tap_setup prepare
 tap_point "a disk with a serial number has a link by it" by_serial
-tap_point "a disk without has none" without_serial
+tap_point "a serial number with a slash makes no link" bad_serial
 tap_point "a file system has links by its UUID and label" by_content
 tap_point "a backend that grows is seen by the guest" grows
 tap_end

@@ -14,13 +14,14 @@ NULLB=/sys/kernel/config/nullb
 # ---- guests ----
 
 # vm_up [NAME [VAR=VALUE...]]: take over or start; VARs are l2-start's. HLT exits,
-# so that idle guests leave the CPU to the others.
+# so that idle guests leave the CPU to the others. What the guest's kernel said to
+# an earlier script is forgotten.
 vm_up()
 {
 	local name=${1:-l2}
 
 	[ $# -eq 0 ] || shift
-	if ! L2=$name l2-run -t 10 true > /dev/null 2>&1; then
+	if ! L2=$name l2-run -t 10 -c 'dmesg -c > /dev/null' > /dev/null 2>&1; then
 		L2=$name l2-kill
 		env L2="$name" CPU_PM=off "$@" l2-start
 	fi
