@@ -29,6 +29,7 @@
 #include <linux/io.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
+#include <linux/sched/mm.h>
 #include <linux/workqueue.h>
 #include <asm/apic.h>
 #include <asm/cpufeature.h>
@@ -130,17 +131,33 @@ static void set_up(struct direct *d)
 	}
 }
 
+/* The slot scan takes the lock too, and disks that are held wait for the scan. */
+static unsigned int lock(void)
+{
+	unsigned int noio = memalloc_noio_save();
+
+	mutex_lock(&direct_lock);
+	return noio;
+}
+
+static void unlock(unsigned int noio)
+{
+	mutex_unlock(&direct_lock);
+	memalloc_noio_restore(noio);
+}
+
 /* The CPU has its notification page and interrupt. */
 void iocore_direct_online(unsigned int cpu)
 {
 	struct direct *d = per_cpu_ptr(&direct_cpu, cpu);
+	unsigned int noio;
 
 	if (!possible)
 		return;
-	mutex_lock(&direct_lock);
+	noio = lock();
 	d->open = true;
 	set_up(d);
-	mutex_unlock(&direct_lock);
+	unlock(noio);
 }
 
 /*
@@ -150,9 +167,9 @@ void iocore_direct_online(unsigned int cpu)
 void iocore_direct_offline(unsigned int cpu)
 {
 	struct direct *d = per_cpu_ptr(&direct_cpu, cpu);
+	unsigned int noio = lock();
 	int ret;
 
-	mutex_lock(&direct_lock);
 	d->open = false;
 	if (d->given) {
 		ret = iocore_hc_direct(0, 0);
@@ -161,7 +178,7 @@ void iocore_direct_offline(unsigned int cpu)
 		else
 			d->given = false;
 	}
-	mutex_unlock(&direct_lock);
+	unlock(noio);
 }
 
 /* ---- the host says that it may succeed now ---- */
@@ -169,11 +186,11 @@ void iocore_direct_offline(unsigned int cpu)
 static long retry_cpu(void *arg)
 {
 	struct direct *d = arg;
+	unsigned int noio = lock();
 
-	mutex_lock(&direct_lock);
 	if (d->open)
 		set_up(d);
-	mutex_unlock(&direct_lock);
+	unlock(noio);
 	return 0;
 }
 

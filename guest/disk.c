@@ -183,9 +183,10 @@ int iocore_disk_stop(struct iocore_disk *disk)
 		set_bit(IOCORE_BLK_STOPPED, &disk->flags);
 	}
 	blk_mq_unquiesce_queue(disk->gd->queue);
-	if (test_and_clear_bit(IOCORE_BLK_HELD, &disk->flags))
+	if (test_and_clear_bit(IOCORE_BLK_HELD, &disk->flags)) {
 		blk_mq_unquiesce_queue(disk->gd->queue);
-	blk_mq_kick_requeue_list(disk->gd->queue);
+		blk_mq_kick_requeue_list(disk->gd->queue);
+	}
 	return ret;
 }
 
@@ -258,7 +259,7 @@ static void free_queues(struct iocore_disk *disk)
 	kfree(disk->queues);
 }
 
-/* Those that are not bound yet, under the disk's epoch. */
+/* Those that are not bound yet, under the disk's epoch; nothing is in flight there. */
 int iocore_disk_bind(struct iocore_disk *disk)
 {
 	const unsigned int *map = disk->tag_set.map[HCTX_TYPE_DEFAULT].mq_map;
@@ -268,6 +269,7 @@ int iocore_disk_bind(struct iocore_disk *disk)
 	for (i = 0; i < disk->nr_queues && !ret; i++) {
 		if (disk->queues[i]->created)
 			continue;
+		iocore_queue_restart(disk->queues[i]);
 		if (i < notified) {
 			iocore_notify_unbind(disk->queues[i]);
 			ret = iocore_notify_bind(disk->queues[i], map);

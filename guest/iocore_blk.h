@@ -9,14 +9,15 @@
  *  2. The host has dropped the queues, or has said that the slot is gone:
  *     nothing of it touches guest memory any more.
  *  3. A last look at the completion queues; what is still in flight is failed.
- *     Whoever takes a request out of queue->rqs[] ends it, so each ends once.
+ *     Whoever takes a request out of queue->rqs[] ends it, or gives it back to
+ *     blk-mq, so each ends once.
  *  4. The disk is marked dead and deleted. This may wait for I/O of users, all
  *     of which ends by 1 and 3, and thus runs in the disk's own work item.
  *  5. The queues leave their vCPU's table; after a grace period no interrupt
  *     handler or poller knows them and their memory is freed.
  *
  * When the driver is unloaded, 4 comes first: I/O still works while the disk
- * is deleted.
+ * is deleted, unless it waits to come back: then it is given up before.
  *
  * A disk that may come back (replay.c) is held first, instead of 1 to 3: blk-mq
  * is quiesced, the host has said that it is done with the slot's memory, and

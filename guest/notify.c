@@ -345,7 +345,21 @@ static int notify_offline(unsigned int cpu)
 	return 0;
 }
 
-/* Another host listens now, which has no page yet. Fails if it has left again. */
+static bool any_registered(void)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		if (per_cpu(iocore_notify, cpu).registered)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Another host listens now, which has no page yet. Fails if it has left again, or
+ * notifies nobody.
+ */
 int iocore_notify_renew(void)
 {
 	struct iocore_notify *n;
@@ -360,7 +374,9 @@ int iocore_notify_renew(void)
 			break;
 	}
 	mutex_unlock(&notify_lock);
-	return iocore_hc_lost(ret) ? ret : 0;
+	if (iocore_hc_lost(ret))
+		return ret;
+	return any_registered() ? 0 : -ENODEV;
 }
 
 /* ---- queues ---- */
@@ -441,17 +457,6 @@ static int domain_create(void)
 		return -ENOMEM;
 	}
 	return 0;
-}
-
-static bool any_registered(void)
-{
-	int cpu;
-
-	for_each_possible_cpu(cpu) {
-		if (per_cpu(iocore_notify, cpu).registered)
-			return true;
-	}
-	return false;
 }
 
 int iocore_notify_init(void)

@@ -453,8 +453,11 @@ static void complete_one(struct iocore_queue *q, const struct iocore_cqe *cqe,
 		req->status = BLK_STS_AGAIN;
 		WRITE_ONCE(q->replayed, q->replayed + 1);
 	}
-	if (!blk_mq_complete_request_remote(rq) &&
-	    !blk_mq_add_to_batch(rq, iob, req->status != BLK_STS_OK, blk_mq_end_request_batch))
+	if (blk_mq_complete_request_remote(rq))
+		return;
+	/* A batch is for what went well. */
+	if (req->status != BLK_STS_OK ||
+	    !blk_mq_add_to_batch(rq, iob, false, blk_mq_end_request_batch))
 		iocore_disk_end_request(rq);
 }
 

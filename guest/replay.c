@@ -117,12 +117,8 @@ const char *iocore_replay_differs(const struct iocore_disk *disk,
 /* A new epoch: what the disk had under another one is no more. */
 static void adopt(struct iocore_disk *disk, const struct iocore_disk_info *info)
 {
-	u32 i;
-
 	iocore_replay_hold(disk);
 	disk->info.epoch = info->epoch;
-	for (i = 0; i < disk->nr_queues; i++)
-		iocore_queue_restart(disk->queues[i]);
 }
 
 /*

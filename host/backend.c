@@ -65,6 +65,7 @@ int iocore_backend_open(struct iocore_disk *disk)
 	disk->lim.max_bytes = IOCORE_MAX_BYTES;
 	disk->lim.max_segs = IOCORE_MAX_SEGS;
 	disk->gone = NULL;
+	disk->flush_error = 0;
 
 	err = disk->ops->open(disk);
 	if (err)

@@ -362,6 +362,8 @@ static int iocore_disk_disable(struct iocore_disk *disk)
 	if (disk->attachments || disk->moving)
 		return -EBUSY;
 	disk->enabled = false;
+	/* A kick, or a search by name, may still look from its attachment to it. */
+	synchronize_rcu();
 	iocore_disk_close(disk);
 	iocore_disk_unuse_cores(disk);
 	return 0;

@@ -248,6 +248,8 @@ static int iocore_write_through(struct iocore_attachment *att)
 	err = -EBUSY;
 	if (iocore_gate_enter(&att->disk->gate)) {
 		err = att->disk->ops->sync(att->disk) ? -EIO : 0;
+		if (err)
+			WRITE_ONCE(att->disk->flush_error, err);
 		iocore_gate_leave(&att->disk->gate);
 	}
 	if (err)

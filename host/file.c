@@ -108,16 +108,20 @@ static bool file_beyond(struct iocore_req *req)
 	return end > i_size_read(file_inode(iocore_req_disk(req)->file));
 }
 
-static void file_rw_done(struct kiocb *iocb, long ret)
+static void file_rw_end(struct iocore_req *req, long ret)
 {
-	struct iocore_req *req = container_of(iocb, struct iocore_req, iocb);
-
-	if (iocb->ki_flags & IOCB_WRITE)
-		kiocb_end_write(iocb);
 	/* A short transfer means that the file has shrunk under us. */
 	if (ret >= 0)
 		ret = ret == req->sqe.len ? 0 : -EIO;
 	iocore_req_part_end(req, ret);
+}
+
+/* vfs_iocb_iter_write() has begun a write; it ends those that it has not queued. */
+static void file_rw_done(struct kiocb *iocb, long ret)
+{
+	if (iocb->ki_flags & IOCB_WRITE)
+		kiocb_end_write(iocb);
+	file_rw_end(container_of(iocb, struct iocore_req, iocb), ret);
 }
 
 static void file_rw(struct iocore_req *req)
@@ -146,11 +150,10 @@ static void file_rw(struct iocore_req *req)
 		iocb->ki_flags |= IOCB_WRITE;
 		if (iocore_req_durable(req))
 			iocb->ki_flags |= IOCB_DSYNC;
-		kiocb_start_write(iocb);
 		ret = vfs_iocb_iter_write(file, iocb, &req->iter);
 	}
 	if (ret != -EIOCBQUEUED)
-		file_rw_done(iocb, ret);
+		file_rw_end(req, ret);
 	iocore_req_part_end(req, 0);
 }
 

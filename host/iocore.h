@@ -200,6 +200,7 @@ struct iocore_disk_stats {
  * @gate:	requests pass it to the backend: @ops, @file and @bdev
  * @moving:	to another backend, under iocore_config_lock
  * @gone:	the device that was removed under us; compare with @bdev
+ * @flush_error: of a flush that no guest asked for; the guest's next one fails
  * @write_through: each write is to be durable before it completes
  * @max_queues: queues that a guest may make
  * @write_cache: the backend has a volatile cache
@@ -228,6 +229,7 @@ struct iocore_disk {
 	struct iocore_gate gate;
 	bool moving;
 	struct block_device *gone;
+	int flush_error;
 	const struct iocore_backend_ops *ops;
 	struct file *file;
 	struct block_device *bdev;
@@ -351,7 +353,8 @@ struct iocore_vm_stats {
  * @closers:	attachments being closed: @kvm stays until it is zero
  * @identified:	the guest has negotiated; written under @lock
  * @features:	IOCORE_F_* that both sides know; written under @lock
- * @kept:	names of the disks that empty slots wait for; under @lock
+ * @kept:	names of the disks that empty slots wait for; changed under @lock and
+ *		@kept_lock, read under either
  * @direct_allowed: it has the privilege; written under @lock
  * @direct_disks: attachments that use direct mode; written under @lock
  * @direct_work: ends direct mode of vCPUs that the watchdog has revoked
@@ -372,6 +375,7 @@ struct iocore_vm {
 	struct iocore_attachment __rcu *slots[IOCORE_MAX_DISKS];
 	struct xarray vcpus;		/* struct iocore_vcpu by vcpu_id */
 	wait_queue_head_t closed;	/* a queue or an attachment is gone */
+	spinlock_t kept_lock;
 	char *kept[IOCORE_MAX_DISKS];
 	bool identified;
 	u64 features;
@@ -697,7 +701,7 @@ void iocore_vms_notify_disk(const struct iocore_disk *disk);
 /* KVM's callback: user space has reset a vCPU. */
 void iocore_vm_user_reset(struct kvm *kvm);
 
-/* kept.c, under vm->lock; an empty slot waits for a disk: takes the allocated name. */
+/* kept.c; an empty slot waits for a disk: takes the allocated name; under vm->lock. */
 void iocore_kept_set(struct iocore_vm *vm, unsigned int slot, char *disk);
 /* The slot that waits for a disk, or -ENOENT. */
 int iocore_kept_find(struct iocore_vm *vm, const char *disk);

@@ -16,19 +16,22 @@
 void iocore_kept_set(struct iocore_vm *vm, unsigned int slot, char *disk)
 {
 	lockdep_assert_held(&vm->lock);
-	kfree(vm->kept[slot]);
-	vm->kept[slot] = disk;
+	spin_lock(&vm->kept_lock);
+	swap(vm->kept[slot], disk);
+	spin_unlock(&vm->kept_lock);
+	kfree(disk);
 }
 
 int iocore_kept_find(struct iocore_vm *vm, const char *disk)
 {
-	int slot;
+	int slot, found = -ENOENT;
 
-	lockdep_assert_held(&vm->lock);
-	for (slot = 0; slot < IOCORE_MAX_DISKS; slot++)
+	spin_lock(&vm->kept_lock);
+	for (slot = 0; slot < IOCORE_MAX_DISKS && found < 0; slot++)
 		if (vm->kept[slot] && !strcmp(vm->kept[slot], disk))
-			return slot;
-	return -ENOENT;
+			found = slot;
+	spin_unlock(&vm->kept_lock);
+	return found;
 }
 
 void iocore_kept_taken(struct iocore_vm *vm, unsigned int slot, const char *disk)
@@ -53,7 +56,7 @@ ssize_t iocore_kept_emit(struct iocore_vm *vm, char *buf)
 {
 	int slot, at = 0;
 
-	mutex_lock(&vm->lock);
+	spin_lock(&vm->kept_lock);
 	for (slot = 0; slot < IOCORE_MAX_DISKS; slot++) {
 		if (!vm->kept[slot])
 			continue;
@@ -61,6 +64,6 @@ ssize_t iocore_kept_emit(struct iocore_vm *vm, char *buf)
 			break;
 		at += sysfs_emit_at(buf, at, "%d %s\n", slot, vm->kept[slot]);
 	}
-	mutex_unlock(&vm->lock);
+	spin_unlock(&vm->kept_lock);
 	return at;
 }

@@ -96,8 +96,10 @@ static int move_begin(struct iocore_disk *disk, struct iocore_disk *next)
 	int ret = -EBUSY;
 
 	mutex_lock(&iocore_config_lock);
-	if (disk->enabled && !disk->moving)
+	if (disk->enabled && !disk->moving) {
+		next->readonly = disk->readonly;
 		ret = move_open(disk, next);
+	}
 	if (!ret)
 		disk->moving = true;
 	mutex_unlock(&iocore_config_lock);
@@ -111,7 +113,9 @@ static int move_over(struct iocore_disk *disk, struct iocore_disk *next)
 	if (ret)
 		return ret;
 	ret = move_flush(disk);
-	if (!ret) {
+	if (ret) {
+		WRITE_ONCE(disk->flush_error, -EIO);
+	} else {
 		mutex_lock(&iocore_config_lock);
 		move_exchange(disk, next);
 		mutex_unlock(&iocore_config_lock);
@@ -122,6 +126,7 @@ static int move_over(struct iocore_disk *disk, struct iocore_disk *next)
 
 int iocore_disk_move(struct iocore_disk *disk, const char *path)
 {
+	struct block_device *left;
 	struct iocore_disk *next;
 	int ret;
 
@@ -129,7 +134,6 @@ int iocore_disk_move(struct iocore_disk *disk, const char *path)
 	if (!next)
 		return -ENOMEM;
 	strscpy(next->path, path);
-	next->readonly = disk->readonly;
 	next->holder = disk;
 
 	ret = move_begin(disk, next);
@@ -139,7 +143,11 @@ int iocore_disk_move(struct iocore_disk *disk, const char *path)
 
 	/* The one that was left, or the one that was not taken. */
 	mutex_lock(&iocore_config_lock);
+	left = next->bdev;
 	iocore_backend_close(next);
+	/* Another device may come to lie where it was. */
+	if (left)
+		cmpxchg(&disk->gone, left, NULL);
 	disk->moving = false;
 	mutex_unlock(&iocore_config_lock);
 out_free:

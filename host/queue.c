@@ -169,6 +169,18 @@ static void req_rw(struct iocore_req *req)
 	}
 }
 
+/* A flush of our own that failed may have used up the backend's error. */
+static void req_flush(struct iocore_req *req)
+{
+	struct iocore_disk *disk = iocore_req_disk(req);
+	int error = READ_ONCE(disk->flush_error) ? xchg(&disk->flush_error, 0) : 0;
+
+	if (error)
+		iocore_req_part_end(req, error);
+	else
+		disk->ops->flush(req);
+}
+
 void iocore_req_start(struct iocore_req *req)
 {
 	const struct iocore_backend_ops *ops = iocore_req_disk(req)->ops;
@@ -180,7 +192,7 @@ void iocore_req_start(struct iocore_req *req)
 		iocore_req_charge(req);
 	switch (req->sqe.opcode) {
 	case IOCORE_OP_FLUSH:
-		ops->flush(req);
+		req_flush(req);
 		break;
 	case IOCORE_OP_DISCARD:
 		ops->discard(req);

@@ -36,7 +36,7 @@ static void thread_bind(struct iocore_thread *thread)
 {
 	if (thread->bound)
 		return;
-	set_cpus_allowed_ptr(current, current->group_leader->cpus_ptr);
+	set_cpus_allowed_ptr(current, &current->group_leader->cpus_mask);
 	thread->bound = true;
 }
 

@@ -119,6 +119,7 @@ static struct iocore_vm *iocore_vm_create(struct kvm *kvm)
 	while (iocore_vm_nr_taken(vm->pid, vm->nr))
 		vm->nr++;
 	mutex_init(&vm->lock);
+	spin_lock_init(&vm->kept_lock);
 	xa_init(&vm->vcpus);
 	init_waitqueue_head(&vm->closed);
 	iocore_direct_vm_init(vm);
@@ -347,6 +348,22 @@ static bool iocore_vm_has_disk(struct iocore_vm *vm, const struct iocore_disk *d
 	return false;
 }
 
+/* The same, for whoever does not hold vm->lock. */
+static bool iocore_vm_uses_disk(struct iocore_vm *vm, const struct iocore_disk *disk)
+{
+	struct iocore_attachment *att;
+	bool uses = false;
+	unsigned int i;
+
+	rcu_read_lock();
+	for (i = 0; i < IOCORE_MAX_DISKS && !uses; i++) {
+		att = rcu_dereference(vm->slots[i]);
+		uses = att && att->disk == disk;
+	}
+	rcu_read_unlock();
+	return uses;
+}
+
 /* The slot asked for, or that which waits for the disk, or the first free one. */
 static int iocore_vm_pick_slot(struct iocore_vm *vm, int slot, const char *disk)
 {
@@ -476,20 +493,19 @@ int iocore_attach(struct kvm *kvm, const char *disk, int slot, unsigned int noti
 	return ret;
 }
 
+/*
+ * No vm->lock here: one VM's calls must not keep all others from beginning and
+ * ending. A VM that stays in the table has its struct kvm.
+ */
 void iocore_vms_notify_disk(const struct iocore_disk *disk)
 {
 	struct iocore_vm *vm;
-	bool has;
 	int bkt;
 
 	mutex_lock(&iocore_vms_lock);
-	hash_for_each(iocore_vms, bkt, vm, node) {
-		mutex_lock(&vm->lock);
-		has = !vm->dead && iocore_vm_has_disk(vm, disk);
-		mutex_unlock(&vm->lock);
-		if (has)
+	hash_for_each(iocore_vms, bkt, vm, node)
+		if (iocore_vm_uses_disk(vm, disk))
 			iocore_notify_event(vm, IOCORE_EVENT_DISKS);
-	}
 	mutex_unlock(&iocore_vms_lock);
 }
 
@@ -569,16 +585,6 @@ int iocore_close_slot(struct iocore_vm *vm, unsigned int slot, const char *disk,
 	return 0;
 }
 
-static bool iocore_vm_keeps(struct iocore_vm *vm, const char *disk)
-{
-	bool kept;
-
-	mutex_lock(&vm->lock);
-	kept = iocore_kept_find(vm, disk) >= 0;
-	mutex_unlock(&vm->lock);
-	return kept;
-}
-
 /* The slot that holds the disk, or -ENOENT. */
 static int iocore_vm_find_disk(struct iocore_vm *vm, const char *disk)
 {
@@ -605,7 +611,7 @@ struct iocore_vm *iocore_find_binding(pid_t tgid, const char *disk, int *slot)
 		if (tgid && vm->pid != tgid)
 			continue;
 		nr = iocore_vm_find_disk(vm, disk);
-		if (nr < 0 && !iocore_vm_keeps(vm, disk))
+		if (nr < 0 && iocore_kept_find(vm, disk) < 0)
 			continue;
 		if (found) {
 			found = ERR_PTR(-ENOTUNIQ);
@@ -690,6 +696,20 @@ void iocore_vm_destroy(struct kvm *kvm)
 }
 
 /*
+ * The guest asks, hears that there is no host, and waits for one: by then none of
+ * its pages is used any more.
+ */
+static void iocore_vm_leave(struct iocore_vm *vm)
+{
+	lockdep_assert_held(&iocore_vms_lock);
+	mutex_lock(&vm->lock);
+	vm->dead = true;
+	iocore_notify_event(vm, IOCORE_EVENT_DISKS);
+	iocore_vcpus_drop(vm);
+	mutex_unlock(&vm->lock);
+}
+
+/*
  * Nothing is attached. iocore_vms_lock is held throughout, so that a VM that
  * ends meanwhile waits in iocore_vm_destroy() until we are done with it. One
  * that is dead already is left to iocore_vm_destroy(), which the caller waits
@@ -706,9 +726,7 @@ void iocore_vm_destroy_all(void)
 	hash_for_each_safe(iocore_vms, bkt, next, vm, node) {
 		if (vm->dead)
 			continue;
-		iocore_vm_set_dead(vm);
-		/* The guest asks, hears that there is no host, and waits for one. */
-		iocore_notify_event(vm, IOCORE_EVENT_DISKS);
+		iocore_vm_leave(vm);
 		iocore_vm_teardown(vm);
 		iocore_vm_forget(vm);
 	}

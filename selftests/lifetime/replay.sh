@@ -116,7 +116,7 @@ polling_waits()
 	local i
 
 	driver_again poll_queues=1
-	LOAD="--ioengine=pvsync2 --hipri=1" load_until_told
+	LOAD="--ioengine=io_uring --hipri=1" load_until_told
 	for i in 1 2 3; do
 		leave d0
 		wait_for 10 state_is ioca waiting

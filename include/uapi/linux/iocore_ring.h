@@ -216,7 +216,7 @@ struct iocore_notify_page {
 	__u32 pad[895];
 };
 
-/** IOCORE_EVENT_DISKS - a disk was attached or detached: look at all slots */
+/** IOCORE_EVENT_DISKS - a disk came, went or has changed: look at all slots */
 #define IOCORE_EVENT_DISKS	(1U << 0)
 /** IOCORE_EVENT_DIRECT - IOCORE_HC_DIRECT may now succeed where it did not */
 #define IOCORE_EVENT_DIRECT	(1U << 1)
