@@ -207,6 +207,7 @@ cpu_of_the_thread()
 }
 
 tap_begin
+need_long
 need_parts null_blk
 grep -qw io $CG/cgroup.controllers || tap_skip_all "there is no cgroup v2 with an io controller"
 tap_setup prepare

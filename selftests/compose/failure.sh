@@ -116,6 +116,7 @@ pulled_out()
 }
 
 tap_begin
+need_long
 need_parts dm-mod null_blk
 tap_setup prepare
 tap_point "a bad block: an error there and nowhere else" bad_block

@@ -177,6 +177,12 @@ tap_long_point()
 	fi
 }
 
+# A script of `selftests/check --long` alone; after tap_begin.
+need_long()
+{
+	[ -n "${IOCORE_LONG:-}" ] || tap_skip_all "a long test: make soak"
+}
+
 # cycles SHORT LONG: how often
 cycles()
 {

@@ -96,7 +96,7 @@ load_again()
 tap_begin
 need_iocore
 tap_setup prepare
-for n in $(seq "$(cycles 3 20)"); do
+for n in $(seq "$(cycles 2 20)"); do
 	tap_point "kill -9 in the middle of I/O, time $n" kill_once
 done
 tap_point "the host serves a new guest" still_serves

@@ -221,7 +221,7 @@ tap_point "the disk is detached under load" detached
 tap_long_point "reboot under load" reboots
 tap_point "a reset by the VMM under load" reset
 tap_long_point "a crash under load" crashes
-tap_point "kexec" kexec
+tap_long_point "kexec" kexec
 tap_point "iocore.ko stays while it is needed" unload_is_refused
 tap_point "kill -9 of the VMM under load" killed
 tap_point "iocore.ko goes, and comes" unload

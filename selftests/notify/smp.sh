@@ -111,6 +111,7 @@ one_ends()
 }
 
 tap_begin
+need_long
 need_direct
 tap_setup prepare
 tap_point "two vCPUs are direct" both_vcpus

@@ -196,6 +196,7 @@ reboots()
 }
 
 tap_begin
+need_long
 need_iocore
 tap_setup prepare
 tap_point "$RELEASE: the driver loads and has the disk" negotiated
