@@ -76,7 +76,7 @@ udevd_down()
 
 capacity_is()
 {
-	[ "$(disk_stat grows capacity)" = "$1" ] && [ "$(guest cat /sys/block/iocb/size)" = "$1" ]
+	[ "$(disk_stat grows capacity)" = "$1" ] && [ "$(guest cat /sys/block/iocc/size)" = "$1" ]
 }
 
 grows()
@@ -87,7 +87,7 @@ grows()
 	truncate -s 16M $IMAGE
 	loop=$(losetup --show -f $IMAGE)
 	iocorectl disk create grows --path "$loop"
-	expect_eq "device" "$(attach_wait grows)" iocb
+	expect_eq "device" "$(attach_wait grows)" iocc
 	[ -e $CFG/disks/grows/rescan ] || skip "this module has no rescan"
 	udevd_up
 	truncate -s 24M $IMAGE
