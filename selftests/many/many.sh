@@ -164,6 +164,7 @@ nothing_left()
 }
 
 tap_begin
+need_long
 need_iocore
 tap_setup prepare
 tap_setup start
