@@ -7,7 +7,7 @@
 . "$(dirname "$0")/../lib/tap.sh"
 . "$(dirname "$0")/../lib/vm.sh"
 
-VMS=$(cycles 3 8)
+VMS=8
 EACH=8
 names()
 {
