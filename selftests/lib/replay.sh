@@ -43,8 +43,8 @@ load_until_told()
 	guest "rm -f /tmp/load.rc /tmp/load.stop
 		setsid sh -c 'rc=0
 			until [ -e /tmp/load.stop ] || [ \$rc -ne 0 ]; do
-				fio --name=l --filename=/dev/${1:-ioca} --rw=randwrite \
-					--bsrange=512-32k --size=4m --iodepth=16 --numjobs=2 \
+				fio --name=l --filename=/dev/${1:-ioca} --allow_file_create=0 \
+					--rw=randwrite --bsrange=512-32k --size=4m --iodepth=16 --numjobs=2 \
 					--offset_increment=4m ${LOAD:---ioengine=libaio} --direct=1 \
 					--fsync=64 --thread --verify=crc32c --verify_fatal=1 \
 					--verify_backlog=64 > /tmp/load.log 2>&1

@@ -199,7 +199,7 @@ fio_guest()
 
 	shift
 	L2=${VM:-l2} l2-run -t "${GUEST_TIMEOUT:-300}" fio --name=t --filename="/dev/$dev" \
-		--ioengine=libaio --direct=1 --thread --randrepeat=1 --output-format=normal "$@"
+		--allow_file_create=0 --ioengine=libaio --direct=1 --thread --randrepeat=1 --output-format=normal "$@"
 }
 
 cleanup()

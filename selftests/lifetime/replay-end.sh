@@ -9,6 +9,8 @@
 . "$(dirname "$0")/../lib/replay.sh"
 
 VM=replay
+# One fio, which only an error ends: a next one might not find the disk any more.
+LOAD="--ioengine=libaio --time_based --runtime=900"
 
 # set_timeout DISK SECONDS, while it is not attached
 set_timeout()

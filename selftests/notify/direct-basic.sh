@@ -45,6 +45,7 @@ is_used()
 	direct=$(vm_stat notifications_direct $VM)
 	injected=$(vm_stat notifications_injected $VM)
 	verify
+	fio_guest ioca --rw=randread --bs=4k --size=4m --iodepth=1 --number_ios=400
 	direct=$(($(vm_stat notifications_direct $VM) - direct))
 	injected=$(($(vm_stat notifications_injected $VM) - injected))
 	note "direct $direct, injected $injected"
@@ -64,32 +65,31 @@ guest_counts()
 	expect_ge "interrupts of 1024 reads" $((after - before)) 900
 }
 
-# exits_of N DEPTH: the exits that N reads cost
+# exits_of N: the exits that N reads cost, one at a time
 exits_of()
 {
 	local before
 
 	before=$(kvm_exits)
 	fio_guest ioca --rw=randread --bs=4k --size=32m --norandommap --number_ios="$1" \
-		--iodepth="$2" > /dev/null
+		--iodepth=1 > /dev/null
 	echo $(($(kvm_exits) - before))
 }
 
-# Of one binary, with and without: the timer's exits are in both.
+# Of one binary, with and without: the timer's exits are in both, and the more of
+# them the longer it takes. What is saved is the reads' own.
 exits_are_saved()
 {
-	local depth direct injected n=3000
+	local direct injected n=3000
 
-	for depth in 1 16; do
-		becomes direct
-		direct=$(exits_of $n $depth)
-		deny
-		becomes inject
-		injected=$(exits_of $n $depth)
-		allow
-		note "queue depth $depth, exits of $n reads: direct $direct, injected $injected"
-		expect_le "exits of $n direct reads" "$direct" $((injected * 3 / 4))
-	done
+	becomes direct
+	direct=$(exits_of $n)
+	deny
+	becomes inject
+	injected=$(exits_of $n)
+	allow
+	note "exits of $n reads: direct $direct, injected $injected"
+	expect_ge "exits that $n direct reads save" $((injected - direct)) $((n / 2))
 }
 
 back_and_forth()

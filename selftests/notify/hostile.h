@@ -117,6 +117,7 @@ static inline void hostile_begin(void)
 	null_make(OTHER);
 	/* An emulated CPU may stand still for longer than a real guest would dare. */
 	put_text(PARAMS, "direct_period_ms", "100");
+	put_text(PARAMS, "direct_escapes", "8");
 	kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	bystanders_begin(OTHER);
 }

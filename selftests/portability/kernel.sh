@@ -126,7 +126,7 @@ direct()
 
 	grep -qw kvm_direct_raise /proc/kallsyms || skip "this KVM has no direct notifications"
 	grep -qw svm /proc/cpuinfo || skip "direct notifications need SVM"
-	patience 200
+	patience
 	allow
 	becomes direct 0
 	becomes direct 1
