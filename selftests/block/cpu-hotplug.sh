@@ -122,7 +122,6 @@ polling_io()
 }
 
 tap_begin
-need_long
 need_iocore
 tap_setup prepare
 tap_point "a vCPU goes and comes four times under load" goes_and_comes

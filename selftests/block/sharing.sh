@@ -134,7 +134,6 @@ none_left_to_poll()
 }
 
 tap_begin
-need_long
 need_iocore
 tap_setup prepare
 tap_point "four vCPUs share the two queues that the host allows" two_of_four

@@ -65,7 +65,6 @@ finds_loss()
 }
 
 tap_begin
-need_long
 need_iocore
 tap_setup prepare
 for n in $(seq 0 $((CYCLES - 1))); do

@@ -82,7 +82,6 @@ finds_objects()
 }
 
 tap_begin
-need_long
 need_iocore
 tap_setup prepare
 tap_point "$CYCLES attachments, each with verified files and fsck, leave nothing behind" cycle_all

@@ -149,7 +149,6 @@ old_state()
 }
 
 tap_begin
-need_long
 need_iocore
 tap_setup prepare
 tap_point "ext4 is made on a disk whose writes are logged" make_fs

@@ -5,6 +5,8 @@
 #
 # The disks are d0 and d1, the guest is $VM.
 
+. "$(dirname "${BASH_SOURCE[0]}")/load.sh"
+
 # ---- the host's side ----
 
 make_disks()
@@ -34,32 +36,6 @@ come_back()
 state_is()
 {
 	[ "$(guest "cat /sys/block/$1/iocore/state")" = "$2" ]
-}
-
-# Random writes of mixed sizes, flushes among them, all read back. LOAD is the
-# engine, if it is to be another.
-load_until_told()
-{
-	guest "rm -f /tmp/load.rc /tmp/load.stop
-		setsid sh -c 'rc=0
-			until [ -e /tmp/load.stop ] || [ \$rc -ne 0 ]; do
-				fio --name=l --filename=/dev/${1:-ioca} --allow_file_create=0 \
-					--rw=randwrite --bsrange=512-32k --size=4m --iodepth=16 --numjobs=2 \
-					--offset_increment=4m ${LOAD:---ioengine=libaio} --direct=1 \
-					--fsync=64 --thread --verify=crc32c --verify_fatal=1 \
-					--verify_backlog=64 > /tmp/load.log 2>&1
-				rc=\$?
-			done
-			echo \$rc > /tmp/load.rc' < /dev/null > /dev/null 2>&1 &
-		sleep 1"
-}
-
-load_ended()
-{
-	guest 'touch /tmp/load.stop'
-	wait_for 60 guest '[ -s /tmp/load.rc ]'
-	guest '[ $(cat /tmp/load.rc) = 0 ] || tail -n 30 /tmp/load.log'
-	expect_eq "fio's exit code" "$(guest cat /tmp/load.rc)" 0
 }
 
 all_is_fine()

@@ -18,7 +18,7 @@ in_the_storm()
 {
 	local storm i=0
 
-	"$STORM" 2 20 > "$LOG" 2>&1 &
+	"$STORM" 2 "$(cycles 8 60)" > "$LOG" 2>&1 &
 	storm=$!
 	while kill -0 $storm 2> /dev/null; do
 		# A VM's call may hold the module for a moment.
@@ -52,9 +52,9 @@ unpinned_by_unload()
 
 	modprobe kvm
 	before=$(pins)
-	"$STORM" 2 12 > "$LOG" 2>&1 &
+	"$STORM" 2 6 > "$LOG" 2>&1 &
 	storm=$!
-	sleep 4
+	sleep 2
 	module_down iocore
 	expect_eq "pinned pages" "$(pins)" "$before"
 	wait $storm || note "$(head -n 3 "$LOG")"

@@ -9,7 +9,7 @@
 . "$(dirname "$0")/../lib/replay.sh"
 
 RETURNS=${IOCORE_CYCLES:-$(cycles 5 100)}
-RELOADS=${IOCORE_CYCLES:-$(cycles 4 20)}
+RELOADS=${IOCORE_CYCLES:-$(cycles 2 20)}
 VM=replay
 EVENTS=/sys/kernel/tracing/events/iocore_blk
 

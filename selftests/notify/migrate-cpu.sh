@@ -93,7 +93,6 @@ anywhere()
 }
 
 tap_begin
-need_long
 need_direct
 tap_setup prepare
 tap_point "on IOCore's CPU notifications are not direct" beside_iocore

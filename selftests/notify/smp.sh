@@ -111,7 +111,6 @@ one_ends()
 }
 
 tap_begin
-need_long
 need_direct
 tap_setup prepare
 tap_point "two vCPUs are direct" both_vcpus

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# load.sh - verifying fio in the guest $VM while something happens, for the tests in L1
+#
+# It goes on for as long as what happens takes, on a slow machine too.
+
+# load_until_told [DEVICE]: random writes of mixed sizes, flushes among them, all
+# read back. LOAD is the engine, if it is to be another.
+load_until_told()
+{
+	guest "rm -f /tmp/load.rc /tmp/load.stop
+		setsid sh -c 'rc=0
+			until [ -e /tmp/load.stop ] || [ \$rc -ne 0 ]; do
+				fio --name=l --filename=/dev/${1:-ioca} --allow_file_create=0 \
+					--rw=randwrite --bsrange=512-32k --size=4m --iodepth=16 --numjobs=2 \
+					--offset_increment=4m ${LOAD:---ioengine=libaio} --direct=1 \
+					--fsync=64 --thread --verify=crc32c --verify_fatal=1 \
+					--verify_backlog=64 > /tmp/load.log 2>&1
+				rc=\$?
+			done
+			echo \$rc > /tmp/load.rc' < /dev/null > /dev/null 2>&1 &
+		sleep 1"
+}
+
+load_ended()
+{
+	guest 'touch /tmp/load.stop'
+	wait_for 60 guest '[ -s /tmp/load.rc ]'
+	guest '[ $(cat /tmp/load.rc) = 0 ] || tail -n 30 /tmp/load.log'
+	expect_eq "fio's exit code" "$(guest cat /tmp/load.rc)" 0
+}
