@@ -13,15 +13,32 @@ NULLB=/sys/kernel/config/nullb
 
 # ---- guests ----
 
+# kernel: of the guests that are started: 6.12, or that of the suite $L2_KERNEL
+kernel()
+{
+	kernel_release | cut -d. -f1,2
+}
+
+kernel_release()
+{
+	if [ -n "${L2_KERNEL:-}" ]; then
+		cat "/iocore/build/kernels/$L2_KERNEL/release"
+	else
+		uname -r
+	fi
+}
+
 # vm_up [NAME [VAR=VALUE...]]: take over or start; VARs are l2-start's. HLT exits,
 # so that idle guests leave the CPU to the others. What the guest's kernel said to
-# an earlier script is forgotten.
+# an earlier script is forgotten. A guest of another kernel than is asked for in
+# L2_KERNEL is not taken over.
 vm_up()
 {
 	local name=${1:-l2}
 
 	[ $# -eq 0 ] || shift
-	if ! L2=$name l2-run -t 10 -c 'dmesg -c > /dev/null' > /dev/null 2>&1; then
+	if [ "$(L2=$name l2-run -t 10 -c 'dmesg -c > /dev/null; uname -r' 2>/dev/null)" != \
+	     "$(kernel_release)" ]; then
 		L2=$name l2-kill
 		env L2="$name" CPU_PM=off "$@" l2-start
 	fi

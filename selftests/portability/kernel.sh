@@ -11,7 +11,8 @@
 . "$(dirname "$0")/../lib/direct.sh"
 
 export VM=$SUITE
-RELEASE=$(cat "/iocore/build/kernels/$SUITE/release" 2>/dev/null)
+export L2_KERNEL=$SUITE
+RELEASE=$(kernel_release 2>/dev/null)
 QUEUE=/sys/block/ioca/queue
 IOC=/sys/block/ioca/iocore
 
@@ -23,7 +24,7 @@ prepare()
 	null_up n0 size=64 discard=1 cache_size=8
 	core_up io0 0 100000
 	iocorectl disk create d0 --path /dev/n0 --core io0 --serial PORT-0001
-	vm_up "$VM" VCPUS=2 MEM=512M L2_KERNEL="$SUITE"
+	vm_up "$VM" VCPUS=2 MEM=512M
 	expect_eq "device" "$(attach_wait d0 "$VM")" ioca
 }
 
