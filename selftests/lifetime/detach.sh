@@ -19,17 +19,23 @@ prepare()
 	expect_eq "device" "$(attach_wait other)" ioca
 }
 
+# reads_more DISK N
+reads_more()
+{
+	[ "$(disk_stat "$1" reads)" -gt "$2" ]
+}
+
 # under_load DISK DEPTH: detach while fio runs; fio ends, and so does every request
 under_load()
 {
-	local fio
+	local fio before
 
 	expect_eq "device" "$(attach_wait "$1")" iocb
+	before=$(disk_stat "$1" reads)
 	fio_guest iocb --rw=randrw --bsrange=512-128k --size=64m --iodepth="$2" --time_based \
-		--runtime=60 > /tmp/fio.log 2>&1 &
+		--runtime=200 > /tmp/fio.log 2>&1 &
 	fio=$!
-	wait_for 20 test "$(disk_stat "$1" in_flight)" -ge 0
-	sleep 2
+	wait_for 60 reads_more "$1" $((before + 100))
 	timeout 30 iocorectl detach "$1"
 	expect_eq "in flight after detach" "$(disk_stat "$1" in_flight)" 0
 	if wait $fio; then

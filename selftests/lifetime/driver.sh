@@ -4,6 +4,7 @@
 
 . "$(dirname "$0")/../lib/tap.sh"
 . "$(dirname "$0")/../lib/vm.sh"
+. "$(dirname "$0")/../lib/load.sh"
 
 HERE=$(cd "$(dirname "$0")" && pwd)
 
@@ -23,16 +24,18 @@ verify()
 		--verify=crc32c --do_verify=1 --verify_fatal=1
 }
 
+writes_begun()
+{
+	[ "$(disk_stat d0 writes)" -gt 100 ]
+}
+
 refused_under_load()
 {
-	local fio
-
-	fio_guest ioca --rw=randrw --bs=4k --size=64m --iodepth=16 --time_based --runtime=6 \
-		> /tmp/fio.log 2>&1 &
-	fio=$!
-	sleep 2
-	guest '! rmmod iocore_blk'
-	wait $fio || fail "fio: $(cat /tmp/fio.log)"
+	load_until_told
+	wait_for 60 writes_begun
+	# Between two runs of fio nobody else has the disk open.
+	guest 'exec 3< /dev/ioca; ! rmmod iocore_blk'
+	load_ended
 }
 
 unload_loop()

@@ -20,9 +20,11 @@ sum_of()
 		awk '{ sub(/.*hitcount: */, ""); n += $1 } END { print n + 0 }'
 }
 
+# Whoever opens the disk waits until its partitions have been looked for.
 count_requests()
 {
-	guest "mountpoint -q /sys/kernel/tracing || mount -t tracefs t /sys/kernel/tracing
+	guest ": < /dev/ioca
+		[ -d $EVENTS ] || mount -t tracefs t /sys/kernel/tracing
 		echo 'hist:keys=slot' > $EVENTS/iocore_blk_submit/trigger
 		echo 'hist:keys=status' > $EVENTS/iocore_blk_complete/trigger"
 }
