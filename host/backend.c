@@ -10,7 +10,14 @@
 
 #include "iocore.h"
 
-static struct workqueue_struct *iocore_flush_wq;
+/* Requests of a disk that block at once; the others wait their turn. */
+#define BACKEND_WORKERS		16
+
+/*
+ * What is open, and which backend each disk has. Never held while something is
+ * opened or flushed, as requests may wait for whoever wants it.
+ */
+static DEFINE_MUTEX(open_lock);
 static LIST_HEAD(open_disks);
 
 static const struct iocore_backend_ops *backend_ops(const char *name)
@@ -35,11 +42,25 @@ static bool backend_shared(const struct iocore_disk *disk)
 {
 	struct iocore_disk *other;
 
+	lockdep_assert_held(&open_lock);
 	list_for_each_entry(other, &open_disks, open)
 		if (file_inode(other->file)->i_mapping == file_inode(disk->file)->i_mapping &&
 		    !(other->readonly && disk->readonly))
 			return true;
 	return false;
+}
+
+static int backend_enlist(struct iocore_disk *disk)
+{
+	int err = -EBUSY;
+
+	mutex_lock(&open_lock);
+	if (!backend_shared(disk)) {
+		list_add(&disk->open, &open_disks);
+		err = 0;
+	}
+	mutex_unlock(&open_lock);
+	return err;
 }
 
 /* A device loses its holder at once, whenever the file goes. */
@@ -64,7 +85,6 @@ int iocore_backend_open(struct iocore_disk *disk)
 	disk->lim.readonly = disk->readonly;
 	disk->lim.max_bytes = IOCORE_MAX_BYTES;
 	disk->lim.max_segs = IOCORE_MAX_SEGS;
-	disk->gone = NULL;
 	disk->flush_error = 0;
 
 	err = disk->ops->open(disk);
@@ -72,25 +92,41 @@ int iocore_backend_open(struct iocore_disk *disk)
 		return err;
 	/* Both backends carry out a segment of whole blocks only. */
 	disk->lim.dma_align |= disk->lim.logical_block - 1;
-	err = -EBUSY;
-	if (backend_shared(disk))
-		goto close;
-	err = -EINVAL;
-	if (!disk->lim.capacity)
-		goto close;
-	list_add(&disk->open, &open_disks);
-	return 0;
-
-close:
-	backend_put(disk);
+	err = disk->lim.capacity ? backend_enlist(disk) : -EINVAL;
+	if (err)
+		backend_put(disk);
 	return err;
 }
 
 void iocore_backend_close(struct iocore_disk *disk)
 {
 	lockdep_assert_held(&iocore_config_lock);
+	mutex_lock(&open_lock);
 	list_del(&disk->open);
+	mutex_unlock(&open_lock);
 	backend_put(disk);
+}
+
+void iocore_backend_exchange(struct iocore_disk *disk, struct iocore_disk *next)
+{
+	mutex_lock(&open_lock);
+	swap(disk->ops, next->ops);
+	swap(disk->file, next->file);
+	swap(disk->bdev, next->bdev);
+	memcpy(disk->path, next->path, sizeof(disk->path));
+	mutex_unlock(&open_lock);
+}
+
+ssize_t iocore_backend_path(struct iocore_disk *disk, char *buf)
+{
+	ssize_t ret;
+
+	mutex_lock(&iocore_config_lock);
+	mutex_lock(&open_lock);
+	ret = scnprintf(buf, PAGE_SIZE, "%s\n", disk->path);
+	mutex_unlock(&open_lock);
+	mutex_unlock(&iocore_config_lock);
+	return ret;
 }
 
 int iocore_disk_open(struct iocore_disk *disk)
@@ -101,9 +137,14 @@ int iocore_disk_open(struct iocore_disk *disk)
 	if (err)
 		return err;
 	atomic_set(&disk->in_flight, 0);
+	err = -ENOMEM;
+	disk->workers = alloc_workqueue("iocore-%s", WQ_UNBOUND | WQ_MEM_RECLAIM,
+					BACKEND_WORKERS, iocore_disk_name(disk));
+	if (!disk->workers)
+		goto free_stats;
 	err = iocore_gate_init(&disk->gate);
 	if (err)
-		goto free_stats;
+		goto free_workers;
 	disk->holder = disk;
 	err = iocore_backend_open(disk);
 	if (err)
@@ -112,6 +153,8 @@ int iocore_disk_open(struct iocore_disk *disk)
 
 exit_gate:
 	iocore_gate_exit(&disk->gate);
+free_workers:
+	destroy_workqueue(disk->workers);
 free_stats:
 	iocore_stats_free(disk);
 	return err;
@@ -121,6 +164,7 @@ void iocore_disk_close(struct iocore_disk *disk)
 {
 	iocore_backend_close(disk);
 	iocore_gate_exit(&disk->gate);
+	destroy_workqueue(disk->workers);
 	iocore_stats_free(disk);
 }
 
@@ -179,16 +223,5 @@ void iocore_req_defer(struct iocore_req *req, void (*fn)(struct iocore_req *req)
 {
 	req->deferred = fn;
 	INIT_WORK(&req->work, backend_work);
-	queue_work(iocore_flush_wq, &req->work);
-}
-
-int iocore_backend_init(void)
-{
-	iocore_flush_wq = alloc_workqueue("iocore_flush", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
-	return iocore_flush_wq ? 0 : -ENOMEM;
-}
-
-void iocore_backend_exit(void)
-{
-	destroy_workqueue(iocore_flush_wq);
+	queue_work(iocore_req_disk(req)->workers, &req->work);
 }

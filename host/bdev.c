@@ -51,7 +51,6 @@ static void bdev_mark_dead_locked(struct block_device *bdev, bool surprise)
 {
 	struct iocore_disk *disk = bdev->bd_holder;
 
-	WRITE_ONCE(disk->gone, bdev);
 	pr_warn("iocore: disk %s: %pg was removed%s\n", iocore_disk_name(disk), bdev,
 		surprise ? " by surprise" : "");
 	mutex_unlock(&bdev->bd_holder_lock);
@@ -194,7 +193,7 @@ static void bdev_zeroes(struct iocore_req *req)
 {
 	bool unmap = req->sqe.flags & IOCORE_SQE_UNMAP;
 
-	req->then_flush = iocore_req_durable(req);
+	req->then_flush = iocore_req_durable(req) && bdev_write_cache(iocore_req_disk(req)->bdev);
 	if (bdev_write_zeroes_sectors(iocore_req_disk(req)->bdev))
 		bdev_submit_range(req, REQ_OP_WRITE_ZEROES | (unmap ? 0 : REQ_NOUNMAP),
 				  bdev_zeroes_end_io);

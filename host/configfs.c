@@ -416,7 +416,7 @@ static ssize_t iocore_disk_emit(char *page, const char *field, size_t size)
 
 static ssize_t iocore_disk_path_show(struct config_item *item, char *page)
 {
-	return iocore_disk_emit(page, to_disk(item)->path, PATH_MAX);
+	return iocore_backend_path(to_disk(item), page);
 }
 
 static ssize_t iocore_disk_path_store(struct config_item *item, const char *page,

@@ -235,7 +235,7 @@ static long iocore_call_direct(struct iocore_vm *vm, struct kvm_vcpu *vcpu,
 
 /*
  * From the store on, what the guest submits is durable when it ends; the flush
- * makes durable what ended before. So nothing can fall between.
+ * makes durable what ended before. What is between is the guest's to flush.
  */
 static int iocore_write_through(struct iocore_attachment *att)
 {

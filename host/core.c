@@ -246,9 +246,13 @@ static int core_cpu_online(unsigned int cpu)
 	struct iocore_core *core;
 
 	mutex_lock(&running_lock);
-	list_for_each_entry(core, &running, running)
-		if (core->cpu == cpu)
-			core_watch_start(core);
+	list_for_each_entry(core, &running, running) {
+		if (core->cpu != cpu)
+			continue;
+		/* The scheduler has unbound it when the CPU went. */
+		set_cpus_allowed_ptr(core->task, cpumask_of(cpu));
+		core_watch_start(core);
+	}
 	mutex_unlock(&running_lock);
 	return 0;
 }

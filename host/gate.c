@@ -14,12 +14,18 @@
  * A refused thread registers under gate->lock if the gate is still shut, else it
  * tries again: an opening either finds it in the list, or it finds gate->shut
  * cleared, and then the reference is alive. There is one who shuts at a time.
+ *
+ * Those inside may be another VM's, whose limits or whose VMM keep them there for
+ * as long as it likes: the wait for them has an end.
  */
+#include <linux/jiffies.h>
 #include <linux/sched.h>
 #include <linux/sched/vhost_task.h>
 #include <linux/wait.h>
 
 #include "iocore.h"
+
+#define GATE_PATIENCE	(30 * HZ)
 
 static void gate_empty(struct percpu_ref *ref)
 {
@@ -71,17 +77,19 @@ void iocore_gate_forget(struct iocore_gate *gate, struct iocore_thread *thread)
 
 int iocore_gate_shut(struct iocore_gate *gate)
 {
-	int ret;
+	long left;
 
 	spin_lock(&gate->lock);
 	gate->shut = true;
 	spin_unlock(&gate->lock);
 	percpu_ref_kill(&gate->ref);
 
-	ret = wait_event_killable(gate->empty, percpu_ref_is_zero(&gate->ref));
-	if (ret)
-		iocore_gate_open(gate);
-	return ret;
+	left = wait_event_killable_timeout(gate->empty, percpu_ref_is_zero(&gate->ref),
+					   GATE_PATIENCE);
+	if (left > 0)
+		return 0;
+	iocore_gate_open(gate);
+	return left ?: -ETIMEDOUT;
 }
 
 void iocore_gate_open(struct iocore_gate *gate)

@@ -131,7 +131,10 @@ void iocore_gate_leave(struct iocore_gate *gate);
 /* Have the thread woken when the gate opens; false: it is open by now. */
 bool iocore_gate_wait(struct iocore_gate *gate, struct iocore_thread *thread);
 void iocore_gate_forget(struct iocore_gate *gate, struct iocore_thread *thread);
-/* On return nobody is inside; -ERESTARTSYS, and open, after a fatal signal. */
+/*
+ * On return nobody is inside. Or it is open: -ERESTARTSYS, a fatal signal;
+ * -ETIMEDOUT, somebody stayed inside for half a minute.
+ */
 int iocore_gate_shut(struct iocore_gate *gate);
 void iocore_gate_open(struct iocore_gate *gate);
 
@@ -199,7 +202,7 @@ struct iocore_disk_stats {
  * @holder:	in whose name the backend is held
  * @gate:	requests pass it to the backend: @ops, @file and @bdev
  * @moving:	to another backend, under iocore_config_lock
- * @gone:	the device that was removed under us; compare with @bdev
+ * @workers:	carry out what blocks
  * @flush_error: of a flush that no guest asked for; the guest's next one fails
  * @write_through: each write is to be durable before it completes
  * @max_queues: queues that a guest may make
@@ -228,7 +231,7 @@ struct iocore_disk {
 	struct iocore_disk *holder;
 	struct iocore_gate gate;
 	bool moving;
-	struct block_device *gone;
+	struct workqueue_struct *workers;
 	int flush_error;
 	const struct iocore_backend_ops *ops;
 	struct file *file;
@@ -240,13 +243,11 @@ struct iocore_disk {
 	u32 discard_granularity;
 	bool write_cache;
 	bool unmap;
-	struct list_head open;		/* under iocore_config_lock */
+	struct list_head open;		/* backend.c */
 	struct iocore_disk_stats __percpu *stats;
 	atomic_t in_flight;
 };
 
-int iocore_backend_init(void);
-void iocore_backend_exit(void);
 /* The request is the VM's: workers act for its cgroup. In the VM's process. */
 void iocore_req_charge(struct iocore_req *req);
 void iocore_req_uncharge(struct iocore_req *req);
@@ -257,13 +258,17 @@ void iocore_req_defer(struct iocore_req *req, void (*fn)(struct iocore_req *req)
  * iocore_disk_open() - open the backend at disk->path, fill its limits
  * Return: 0; -ENOENT no such path, -EBUSY in use for writing, -EINVAL neither a
  * block device nor a regular file, -EROFS, -EOPNOTSUPP a zoned device. Under
- * iocore_config_lock, which guards the list of open disks.
+ * iocore_config_lock.
  */
 int iocore_disk_open(struct iocore_disk *disk);
 void iocore_disk_close(struct iocore_disk *disk);
 /* The backend alone, under iocore_config_lock; errors as of iocore_disk_open(). */
 int iocore_backend_open(struct iocore_disk *disk);
 void iocore_backend_close(struct iocore_disk *disk);
+/* Each has the other's backend; nobody is inside the gate. */
+void iocore_backend_exchange(struct iocore_disk *disk, struct iocore_disk *next);
+/* A line with disk->path, for sysfs and configfs. */
+ssize_t iocore_backend_path(struct iocore_disk *disk, char *buf);
 /**
  * iocore_disk_move() - go on with another backend, which has the same content
  * @disk:	enabled
@@ -271,8 +276,8 @@ void iocore_backend_close(struct iocore_disk *disk);
  *
  * Requests that come meanwhile wait. Return: 0, or an error of
  * iocore_disk_open() or -ENOSPC: it is smaller, -EOPNOTSUPP: it can't do what
- * guests were told, -EIO: the old backend failed to flush; the disk then stays
- * where it was.
+ * guests were told, -EIO: the old backend failed to flush, -ETIMEDOUT: it has not
+ * ended its requests in half a minute; the disk then stays where it was.
  */
 int iocore_disk_move(struct iocore_disk *disk, const char *path);
 /* Read the capacity anew; under iocore_config_lock. The guests are not told. */
@@ -569,6 +574,7 @@ struct iocore_req {
 	unsigned long busy;
 	bool entered;
 	bool then_flush;
+	bool flushing;			/* the flush behind it */
 	u64 start_ns;
 	struct kiocb iocb;		/* file.c */
 	struct work_struct work;
@@ -645,12 +651,14 @@ static inline struct iocore_disk *iocore_req_disk(struct iocore_req *req)
 	return req->queue->att->disk;
 }
 
-/* Must a write be durable before it ends? Not where writes always are. */
+/*
+ * Must a write be durable before it ends? Guests that were told of no cache send
+ * no flush, and a device may get one later. Where it has none FUA is no cost.
+ */
 static inline bool iocore_req_durable(struct iocore_req *req)
 {
-	return iocore_req_disk(req)->write_cache &&
-		(req->sqe.flags & IOCORE_SQE_FUA ||
-		 READ_ONCE(req->queue->att->write_through));
+	return !iocore_req_disk(req)->write_cache || req->sqe.flags & IOCORE_SQE_FUA ||
+	       READ_ONCE(req->queue->att->write_through);
 }
 
 /* core.c: a queue joins or leaves its core; on return of del no poll runs or will. */

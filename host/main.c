@@ -22,13 +22,9 @@ static int __init iocore_init(void)
 
 	iocore_vm_init();
 
-	ret = iocore_backend_init();
-	if (ret)
-		return ret;
-
 	ret = iocore_core_init();
 	if (ret)
-		goto err_flush;
+		return ret;
 
 	ret = iocore_sysfs_init();
 	if (ret)
@@ -59,8 +55,6 @@ err_sysfs:
 	iocore_sysfs_exit();
 err_core:
 	iocore_core_exit();
-err_flush:
-	iocore_backend_exit();
 	return ret;
 }
 
@@ -79,7 +73,6 @@ static void __exit iocore_exit(void)
 	rcu_barrier();
 	iocore_sysfs_exit();
 	iocore_core_exit();
-	iocore_backend_exit();
 }
 
 module_init(iocore_init);

@@ -10,10 +10,11 @@
  *     the two may be paths to, or copies by way of, one medium.
  *  4. Exchange the backends, open the gate, close what is now the old one.
  *
- * iocore_config_lock is not held while the gate is shut, as the old backend may
- * take its time; disk->moving keeps the disk as it is. What guests were told
- * stays: a larger backend shows when the capacity is read anew.
+ * iocore_config_lock is not held while the gate is shut: the old backend may take
+ * its time, and so may whoever has the lock. disk->moving keeps the disk as it is.
+ * What guests were told stays: a larger backend shows when the capacity is read anew.
  */
+#include <linux/blkdev.h>
 #include <linux/fs.h>
 #include <linux/list.h>
 #include <linux/slab.h>
@@ -73,22 +74,20 @@ static int move_open(struct iocore_disk *disk, struct iocore_disk *next)
 	return ret;
 }
 
-/* A removed device has nothing left to flush, and its disk may leave it. */
+/*
+ * A removed device can't be flushed, and its disk may leave it all the same. What
+ * was in its cache may be lost, which the guest's next flush says.
+ */
 static int move_flush(struct iocore_disk *disk)
 {
-	if (disk->readonly || (disk->bdev && READ_ONCE(disk->gone) == disk->bdev))
-		return 0;
-	return disk->ops->sync(disk);
-}
+	bool removed = disk->bdev && !disk_live(disk->bdev->bd_disk);
 
-/* Requests of the one go to the other from here on; nobody is inside the gate. */
-static void move_exchange(struct iocore_disk *disk, struct iocore_disk *next)
-{
-	lockdep_assert_held(&iocore_config_lock);
-	swap(disk->ops, next->ops);
-	swap(disk->file, next->file);
-	swap(disk->bdev, next->bdev);
-	memcpy(disk->path, next->path, sizeof(disk->path));
+	if (disk->readonly || (removed && !disk->write_cache))
+		return 0;
+	if (!removed && !disk->ops->sync(disk))
+		return 0;
+	WRITE_ONCE(disk->flush_error, -EIO);
+	return removed ? 0 : -EIO;
 }
 
 static int move_begin(struct iocore_disk *disk, struct iocore_disk *next)
@@ -113,20 +112,14 @@ static int move_over(struct iocore_disk *disk, struct iocore_disk *next)
 	if (ret)
 		return ret;
 	ret = move_flush(disk);
-	if (ret) {
-		WRITE_ONCE(disk->flush_error, -EIO);
-	} else {
-		mutex_lock(&iocore_config_lock);
-		move_exchange(disk, next);
-		mutex_unlock(&iocore_config_lock);
-	}
+	if (!ret)
+		iocore_backend_exchange(disk, next);
 	iocore_gate_open(&disk->gate);
-	return ret ? -EIO : 0;
+	return ret;
 }
 
 int iocore_disk_move(struct iocore_disk *disk, const char *path)
 {
-	struct block_device *left;
 	struct iocore_disk *next;
 	int ret;
 
@@ -143,11 +136,7 @@ int iocore_disk_move(struct iocore_disk *disk, const char *path)
 
 	/* The one that was left, or the one that was not taken. */
 	mutex_lock(&iocore_config_lock);
-	left = next->bdev;
 	iocore_backend_close(next);
-	/* Another device may come to lie where it was. */
-	if (left)
-		cmpxchg(&disk->gone, left, NULL);
 	disk->moving = false;
 	mutex_unlock(&iocore_config_lock);
 out_free:

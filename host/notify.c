@@ -247,11 +247,12 @@ void iocore_notify_event(struct iocore_vm *vm, u32 events)
 	rcu_read_unlock();
 }
 
-/* After this no completion uses the page, and the vCPU is not in direct mode. */
-static void vcpu_withdraw(struct iocore_vm *vm, unsigned long id)
+/*
+ * It is not among the VM's any more. After this no completion uses the page, and
+ * the vCPU is not in direct mode by it.
+ */
+static void vcpu_retire(struct iocore_vcpu *iv)
 {
-	struct iocore_vcpu *iv = xa_erase(&vm->vcpus, id);
-
 	if (!iv)
 		return;
 	iocore_direct_disable(iv);
@@ -262,13 +263,13 @@ static void vcpu_withdraw(struct iocore_vm *vm, unsigned long id)
 
 int iocore_vcpu_register(struct iocore_vm *vm, struct kvm_vcpu *vcpu, u64 gpa, u32 vector)
 {
-	struct iocore_vcpu *iv;
+	struct iocore_vcpu *iv, *old;
 	void *page;
 	int err;
 
 	lockdep_assert_held(&vm->lock);
 	if (!gpa) {
-		vcpu_withdraw(vm, vcpu->vcpu_id);
+		vcpu_retire(xa_erase(&vm->vcpus, vcpu->vcpu_id));
 		return 0;
 	}
 	if (!PAGE_ALIGNED(gpa) || vector < 32 || vector > 255)
@@ -285,10 +286,12 @@ int iocore_vcpu_register(struct iocore_vm *vm, struct kvm_vcpu *vcpu, u64 gpa, u
 	if (err)
 		goto free;
 	iv->page = page;
-	vcpu_withdraw(vm, vcpu->vcpu_id);
-	err = xa_err(xa_store(&vm->vcpus, vcpu->vcpu_id, iv, GFP_KERNEL_ACCOUNT));
+	/* At no time is there none: what completes is announced in the one or the other. */
+	old = xa_store(&vm->vcpus, vcpu->vcpu_id, iv, GFP_KERNEL_ACCOUNT);
+	err = xa_err(old);
 	if (err)
 		goto unmap;
+	vcpu_retire(old);
 	return 0;
 unmap:
 	iocore_unmap_guest(1, &iv->pinned, page);
@@ -303,5 +306,5 @@ void iocore_vcpus_drop(struct iocore_vm *vm)
 	void *iv;
 
 	xa_for_each(&vm->vcpus, id, iv)
-		vcpu_withdraw(vm, id);
+		vcpu_retire(xa_erase(&vm->vcpus, id));
 }

@@ -188,6 +188,7 @@ void iocore_req_start(struct iocore_req *req)
 	atomic_set(&req->pending, 1);
 	req->error = 0;
 	req->then_flush = false;
+	req->flushing = false;
 	if (req->sqe.opcode >= IOCORE_OP_FLUSH)
 		iocore_req_charge(req);
 	switch (req->sqe.opcode) {
@@ -208,6 +209,7 @@ void iocore_req_start(struct iocore_req *req)
 static void req_flush_after(struct iocore_req *req)
 {
 	atomic_set(&req->pending, 1);
+	req->flushing = true;
 	iocore_req_disk(req)->ops->flush(req);
 }
 
@@ -222,6 +224,9 @@ void iocore_req_part_end(struct iocore_req *req, int error)
 		iocore_req_defer(req, req_flush_after);
 		return;
 	}
+	/* It may be the error of other writes, which the guest's next flush is to cover. */
+	if (req->flushing && req->error)
+		WRITE_ONCE(iocore_req_disk(req)->flush_error, -EIO);
 	iocore_req_end(req, iocore_errno_to_status(req->error));
 }
 

@@ -115,13 +115,7 @@ IOCORE_FILE(disk, readonly, "%d", READ_ONCE(obj->readonly));
 static ssize_t disk_path_show(struct kobject *kobj, struct kobj_attribute *attr,
 			      char *buf)
 {
-	struct iocore_disk *disk = container_of(kobj, struct iocore_disk, kobj);
-	ssize_t ret;
-
-	mutex_lock(&iocore_config_lock);
-	ret = sysfs_emit(buf, "%s\n", disk->path);
-	mutex_unlock(&iocore_config_lock);
-	return ret;
+	return iocore_backend_path(container_of(kobj, struct iocore_disk, kobj), buf);
 }
 
 static struct kobj_attribute disk_attr_path =
