@@ -115,9 +115,101 @@ pulled_out()
 	host_is_fine "$(cat /tmp/pins)"
 }
 
+# ---- a network disk ----
+
+# busy SECONDS: the load has begun
+busy()
+{
+	local before
+
+	before=$(disk_stat s writes)
+	load "$1"
+	wait_for 60 wrote "$before"
+}
+
+wrote()
+{
+	[ "$(disk_stat s writes)" -ge $(($1 + 20)) ]
+}
+
+# One of two connections dies: what it was to answer is sent again by the other.
+nbd_one_of_two()
+{
+	local server
+
+	nbd_server_up "$(file_up nbd.img 32)"
+	nbd_connect nbd0 -connections 2 -timeout 2
+	stack_attach /dev/nbd0
+	server=$(cat /tmp/nbd.pid)
+	expect_eq "connections" "$(pgrep -cP "$server")" 2
+	busy 12
+	kill -9 "$(pgrep -P "$server" | head -n 1)"
+	loaded
+	expect_eq "connections" "$(pgrep -cP "$server")" 1
+	stack_is_fine
+	host_reads_it /run/files/nbd.img
+	stack_detach
+	nbd-client -d /dev/nbd0
+	nbd_server_kill
+}
+
+# The server dies with what it was sent. New requests fail at once, and those that
+# it owes an answer when nbd's time-out is over: nobody above nbd ends them.
+nbd_dies()
+{
+	nbd_server_up /run/files/nbd.img
+	nbd_connect nbd0 -timeout 2
+	stack_attach /dev/nbd0 --serial NBD
+	verify
+	busy 60
+	nbd_server_kill
+	ends_with_error
+	expect_rc 1 read_at 0 8
+	expect_eq "in flight" "$(disk_stat s in_flight)" 0
+}
+
+# nbd takes no new connection for a device that is open, so the server's next life is
+# another device. The guest keeps its disk, and waits for it meanwhile.
+nbd_is_back()
+{
+	local device
+
+	device=$(guest 'cat /sys/block/ioca/diskseq')
+	nbd_server_up /run/files/nbd.img
+	nbd_connect nbd1 -timeout 2
+	iocorectl detach --keep s
+	iocorectl disk delete s
+	nbd-client -d /dev/nbd0
+	load 4
+	iocorectl disk create s --path /dev/nbd1 --serial NBD --core io0
+	expect_eq "device" "$(attach_wait s)" ioca
+	loaded
+	host_reads_it /run/files/nbd.img
+	expect_eq "the guest's disk" "$(guest 'cat /sys/block/ioca/diskseq')" "$device"
+	expect_eq "bad completions" "$(guest cat /sys/block/ioca/iocore/bad_completions)" 0
+	stack_detach
+	nbd-client -d /dev/nbd1
+	nbd_server_kill
+}
+
+# Without nbd's time-out what it is owed waits for the admin.
+nbd_given_up()
+{
+	nbd_up /run/files/nbd.img
+	stack_attach /dev/nbd0
+	busy 60
+	nbd_server_kill
+	sleep 2
+	note "in flight without a server: $(disk_stat s in_flight)"
+	nbd-client -d /dev/nbd0
+	ends_with_error
+	expect_eq "in flight" "$(disk_stat s in_flight)" 0
+	stack_detach
+}
+
 tap_begin
 need_long
-need_parts dm-mod null_blk
+need_parts dm-mod null_blk nbd
 tap_setup prepare
 tap_point "a bad block: an error there and nowhere else" bad_block
 tap_point "the whole backend fails under load: errors, and no hang" whole_backend
@@ -125,4 +217,8 @@ tap_point "the backend is back: the disk is of use again" usable_again
 tap_point "the backend stands still for a while: no error" stall
 tap_point "a backend fails beneath a mounted ext4: what was synced is kept" under_a_file_system
 tap_point "the device is pulled out under load: errors, and the disk can go" pulled_out
+tap_point "NBD: one of two connections dies under load: no error" nbd_one_of_two
+tap_point "NBD: its server dies under load: each request ends with an error" nbd_dies
+tap_point "NBD: its server is back: so is the disk, the guest goes on" nbd_is_back
+tap_point "NBD without a time-out: its server dies, and its disconnection ends all" nbd_given_up
 tap_end

@@ -206,9 +206,11 @@ expect_near()
 		fail "$1: $2 is not within ${4:-10} % of $3"
 }
 
-nbd_up()
+# nbd_server_up FILE
+nbd_server_up()
 {
 	ip link set lo up
+	rm -f /tmp/nbd.pid
 	cat > /tmp/nbd.conf <<- END
 		[generic]
 		[e]
@@ -218,9 +220,23 @@ nbd_up()
 		trim = true
 	END
 	nbd-server -C /tmp/nbd.conf -p /tmp/nbd.pid
-	wait_for 5 test -s /tmp/nbd.pid
-	nbd-client -N e localhost /dev/nbd0
-	test "$(sectors /dev/nbd0)" -gt 0
+	wait_for 15 test -s /tmp/nbd.pid
+}
+
+# nbd_connect DEVICE [ARG...]: ARGs are those of nbd-client
+nbd_connect()
+{
+	local dev=$1
+
+	shift
+	nbd-client "$@" -N e localhost "/dev/$dev"
+	test "$(sectors "/dev/$dev")" -gt 0
+}
+
+nbd_up()
+{
+	nbd_server_up "$1"
+	nbd_connect nbd0
 }
 
 nbd_server_kill()
@@ -256,7 +272,9 @@ stack_take_down()
 		dmsetup remove_all
 		losetup -D
 	done
-	[ ! -s /sys/block/nbd0/pid ] || nbd-client -d /dev/nbd0
+	for i in 0 1; do
+		[ ! -s /sys/block/nbd$i/pid ] || nbd-client -d /dev/nbd$i
+	done
 	nbd_server_kill
 	for i in "$CG"/vm*.slice; do
 		[ ! -d "$i" ] || cgroup_down "$i"
