@@ -19,7 +19,7 @@ STORM_BLOCKS=512
 
 cleanup()
 {
-	guest 'dmesg -n 7'
+	guest 'dmesg -n 7; touch /tmp/stop; umount -l /mnt/f'
 	host_clear
 	stack_down
 	null_clear
@@ -131,6 +131,23 @@ bad_sectors()
 	calm
 }
 
+# Blocks that go bad and are well again under load.
+bad_sectors_come_and_go()
+{
+	local i before
+
+	storm_start
+	for i in $(seq "$(cycles 2 30)"); do
+		before=$(disk_stat d0 errors)
+		echo "+8-2047" > $NULLB/disk/badblocks
+		wait_for 30 errors_since "$before" 5
+		echo "-0-131071" > $NULLB/disk/badblocks
+	done
+	storm_ends
+	expect_ge "errors in the guest" "$(storm_says "errno $EIO")" "$(cycles 10 150)"
+	calm
+}
+
 scsi_disk()
 {
 	basename /sys/bus/pseudo/drivers/scsi_debug/adapter*/host*/target*/*/block/*
@@ -163,6 +180,7 @@ medium_error()
 
 # ---- under load ----
 
+# storm_start [DEVICE DISK]: of STORM_BLOCKS
 storm_start()
 {
 	guest "rm -f /tmp/stop /tmp/storm.*
@@ -198,9 +216,10 @@ storm_ends()
 	expect_eq "exit code" "$(guest cat /tmp/storm.rc)" 0
 }
 
+# errors_since BEFORE COUNT [DISK]
 errors_since()
 {
-	[ $(($(disk_stat d0 errors) - $1)) -ge "$2" ]
+	[ $(($(disk_stat "${3:-d0}" errors) - $1)) -ge "$2" ]
 }
 
 interval_errors()
@@ -289,6 +308,33 @@ timeouts()
 	rmdir $NULLB/late
 }
 
+# A tenth of a second for a request, and half of it is given: those that are under
+# way whenever the block layer looks fail, the others do not.
+timeouts_under_load()
+{
+	local STORM_BLOCKS=128
+
+	null_up late size=64 irqmode=2 completion_nsec=100000000
+	echo 2 > /sys/block/late/queue/nomerges
+	iocorectl disk create late --path /dev/late
+	expect_eq "device" "$(attach_wait late)" iocb
+	guest 'echo 2 > /sys/block/iocb/queue/nomerges'
+	storm_start iocb late
+	echo 50 > /sys/block/late/queue/io_timeout
+	wait_for "$(cycles 60 600)" errors_since 0 "$(cycles 20 500)" late
+	echo 30000 > /sys/block/late/queue/io_timeout
+	storm_ends
+	expect_ge "time-outs in the guest" "$(storm_says "errno $ETIMEDOUT")" "$(cycles 20 500)"
+	expect_eq "other errors in the guest" "$(grep -c '^errno' /tmp/storm.log)" 1
+	expect_eq "in flight" "$(disk_stat late in_flight)" 0
+	expect_eq "bad completions" "$(guest cat /sys/block/iocb/iocore/bad_completions)" 0
+	iocorectl detach late
+	wait_for 15 guest_lacks iocb
+	iocorectl disk delete late
+	rmdir $NULLB/late
+	guest_log_is_clean
+}
+
 # ---- a disk that goes ----
 
 # Everything fails, nothing hangs, and detach works as ever.
@@ -366,10 +412,14 @@ tap_point "errors: a request with one bad block in it" one_large
 tap_point "bad sectors of null_blk: these requests, and no other" bad_sectors
 tap_point "a medium error of a SCSI disk: this block, and its errno" medium_error
 tap_point "errors in intervals under load (dm-flakey): what was acknowledged is there" interval_errors
+tap_point "bad sectors of null_blk that come and go under load: what was acknowledged is there" \
+	bad_sectors_come_and_go
 tap_point "errors that come and go under load: what was acknowledged is there" table_errors
 tap_point "a backend that drops writes is found out" lying_disk
 tap_point "a backend that stalls: all waits, nothing fails" stall
 tap_point "a backend that times out: all of its requests fail, once, with ETIMEDOUT" timeouts
+tap_point "time-outs of null_blk in intervals under load: what was acknowledged is there" \
+	timeouts_under_load
 tap_point "a null_blk disk removed under load" null_removed
 tap_long_point "an NVMe disk removed under load" nvme_removed
 tap_point "after all faults: no error, nothing left behind" as_before
