@@ -17,12 +17,10 @@ export IOCORE_CYCLES=${IOCORE_CYCLES:-5}
 OTHERS=$(cd "$(dirname "$0")/../$COLLECTION" && pwd)
 # Seconds for each of them, by far more than it needs.
 EACH=${IOCORE_EACH:-1200}
-COUNTS=$(mktemp)
 
 cleanup()
 {
 	only
-	rm -f "$COUNTS"
 }
 
 prepare()
@@ -33,54 +31,49 @@ prepare()
 	only
 }
 
-# From one stream to ours: renumber PREFIX. What it left out by dying is a failure.
+# other_point RESULT TEXT: of the test that runs
+other_point()
+{
+	TAP_N=$((TAP_N + 1))
+	[ "$1" = ok ] || TAP_FAILED=$((TAP_FAILED + 1))
+	echo "$1 $TAP_N - $(kernel): $COLLECTION/$t: $2"
+}
+
+# A stream into ours. What it left out by dying is a failure.
 renumber()
 {
-	awk -v prefix="$1" -v n="$TAP_N" -v counts="$COUNTS" '
-		function point(result, text)
-		{
-			print result " " ++n " - " prefix text
-			if (result == "not ok")
-				failed++
-			fflush()
-		}
-		/^TAP version/ { next }
-		/^1\.\.0/ {
-			whole = 1
-			sub(/^1\.\.0 */, "")
-			point("ok", "the whole test " $0)
-			next
-		}
-		/^1\.\.[0-9]+$/ {
-			whole = substr($0, 4) == seen
-			next
-		}
-		/^(not )?ok [0-9]+ - / {
-			result = /^not/ ? "not ok" : "ok"
-			sub(/^(not )?ok [0-9]+ - /, "")
-			seen++
-			point(result, $0)
-			next
-		}
-		{ print /^#/ ? $0 : "# " $0; fflush() }
-		END {
-			if (!whole)
-				point("not ok", "the test ended before its plan")
-			print n, failed + 0 > counts
-		}'
+	local line seen=0 whole=
+
+	while IFS= read -r line; do
+		case $line in
+		"TAP version"*) ;;
+		"1..0 "*)
+			whole=y
+			other_point ok "the whole test ${line#1..0 }"
+			;;
+		1..*) [ "${line#1..}" != "$seen" ] || whole=y ;;
+		"ok "*" - "*)
+			seen=$((seen + 1))
+			other_point ok "${line#ok * - }"
+			;;
+		"not ok "*" - "*)
+			seen=$((seen + 1))
+			other_point "not ok" "${line#not ok * - }"
+			;;
+		"#"*) printf '%s\n' "$line" ;;
+		*) printf '# %s\n' "$line" ;;
+		esac
+	done
+	[ -n "$whole" ] || other_point "not ok" "the test ended before its plan"
 }
 
 # run_other TEST: its exit code says nothing that its points do not.
 run_other()
 {
-	local failed start=$SECONDS
+	local start=$SECONDS
 
-	echo "# $COLLECTION/$1.sh under $(kernel)"
-	timeout -k 10 "$EACH" "$OTHERS/$1.sh" < /dev/null 2>&1 |
-		renumber "$(kernel): $COLLECTION/$1: "
-	read -r TAP_N failed < "$COUNTS"
-	TAP_FAILED=$((TAP_FAILED + failed))
-	echo "# $COLLECTION/$1.sh took $((SECONDS - start)) s"
+	renumber < <(timeout -k 10 "$EACH" "$OTHERS/$1.sh" < /dev/null 2>&1)
+	echo "# $(kernel): $COLLECTION/$1 took $((SECONDS - start)) s"
 	logs_mark
 }
 
