@@ -4,6 +4,6 @@
 
 SUITE=bookworm
 COLLECTION=block
-TESTS="basic verify semantics cache poll-queues cpu-hotplug sharing"
+TESTS="semantics poll-queues cache cpu-hotplug sharing basic verify"
 # shellcheck source=selftests/portability/others.sh
 . "$(dirname "$0")/others.sh"

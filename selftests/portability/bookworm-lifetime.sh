@@ -4,6 +4,6 @@
 
 SUITE=bookworm
 COLLECTION=lifetime
-TESTS="detach driver replay replay-end"
+TESTS="replay replay-end driver detach"
 # shellcheck source=selftests/portability/others.sh
 . "$(dirname "$0")/others.sh"
