@@ -574,7 +574,8 @@ bool iocore_queue_busy(struct iocore_queue *q)
 
 /*
  * End what is in flight. The host no longer uses the queue, and nothing is
- * submitted; an interrupt handler may still be at work here, see take().
+ * submitted; an interrupt handler may still be at work here, see take(). Sleeps:
+ * each request that fails may have a line for a slow console.
  */
 static u64 end_all(struct iocore_queue *q, blk_status_t status)
 {
@@ -592,6 +593,7 @@ static u64 end_all(struct iocore_queue *q, blk_status_t status)
 		req->status = status;
 		blk_mq_complete_request(rq);
 		n++;
+		cond_resched();
 	}
 	return n;
 }
