@@ -39,7 +39,8 @@ other_point()
 	echo "$1 $TAP_N - $(kernel): $COLLECTION/$t: $2"
 }
 
-# A stream into ours. What it left out by dying is a failure.
+# A stream into ours, by lastpipe in this shell. What it left out by dying is a
+# failure.
 renumber()
 {
 	local line seen=0 whole=
@@ -72,11 +73,12 @@ run_other()
 {
 	local start=$SECONDS
 
-	renumber < <(timeout -k 10 "$EACH" "$OTHERS/$1.sh" < /dev/null 2>&1)
+	timeout -k 10 "$EACH" "$OTHERS/$1.sh" < /dev/null 2>&1 | renumber
 	echo "# $(kernel): $COLLECTION/$1 took $((SECONDS - start)) s"
 	logs_mark
 }
 
+shopt -s lastpipe
 tap_begin
 need_long
 need_iocore
