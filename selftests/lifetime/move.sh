@@ -154,6 +154,26 @@ interrupted()
 	wait $fio || fail "fio: $(grep -aE 'verify|err' /tmp/fio.log | head -n 3)"
 }
 
+# The same, and nobody tells him: others may have the disk too, and wait with it.
+gives_up()
+{
+	local fio
+
+	dmsetup suspend way1
+	fio_guest ioca --rw=randwrite --bs=4k --size=1m --iodepth=8 --verify=crc32c \
+		--do_verify=1 --verify_fatal=1 > /tmp/fio.log 2>&1 &
+	fio=$!
+	wait_for 30 inside
+	if to /dev/mapper/way2 2> /tmp/move.err; then
+		fail "moved away from requests that had not ended"
+	fi
+	grep -i 'timed out' /tmp/move.err
+	expect_eq "path" "$(<"$PATH_FILE")" /dev/mapper/way1
+	dmsetup resume way1
+	wait $fio || fail "fio: $(grep -aE 'verify|err' /tmp/fio.log | head -n 3)"
+	expect_eq "errors" "$(disk_stat d errors)" 0
+}
+
 # Requests are inside and others wait at the gate, and the VM dies.
 killed()
 {
@@ -230,6 +250,7 @@ tap_point "a backend that can't serve is refused" failures
 tap_point "a backend that another disk uses is refused" taken
 tap_point "the backend that was left is free" released
 tap_point "a mover that is killed leaves the disk whole" interrupted
+tap_long_point "a mover does not wait for ever" gives_up
 tap_point "a VM that is killed during a move" killed
 tap_point "a removed device fails requests, and can be moved from" vanished
 tap_end
