@@ -335,6 +335,85 @@ timeouts_under_load()
 	guest_log_is_clean
 }
 
+# ---- a file system ----
+
+# Whatever ext4 was told of its writes, what it made of it is a file system, and
+# what had been synced before is there.
+fsck_after()
+{
+	guest 'umount /mnt/f || exit 1
+		e2fsck -p /dev/ioca > /tmp/fsck 2>&1; [ $? -le 1 ] || { cat /tmp/fsck; exit 1; }
+		e2fsck -fn /dev/ioca > /tmp/fsck 2>&1 || { cat /tmp/fsck; exit 1; }
+		mount -t ext4 /dev/ioca /mnt/f
+		md5sum -c /tmp/sums > /tmp/check 2>&1 || { cat /tmp/check; exit 1; }
+		umount /mnt/f'
+}
+
+# tree_start: synced files, then others without an end in the guest's background
+tree_start()
+{
+	guest 'set -e
+		mkdir -p /mnt/f
+		mkfs.ext4 -q -F /dev/ioca
+		mount -t ext4 -o errors=continue /dev/ioca /mnt/f
+		mkdir /mnt/f/kept
+		for i in 1 2 3 4 5 6 7 8; do
+			dd if=/dev/urandom of=/mnt/f/kept/$i bs=4k count=$((i * 16)) 2> /dev/null
+		done
+		sync
+		md5sum /mnt/f/kept/* > /tmp/sums
+		rm -f /tmp/stop /tmp/tree.*
+		setsid sh -c "n=0
+			while [ ! -e /tmp/stop ]; do
+				n=\$((n + 1))
+				dd if=/dev/urandom of=/mnt/f/\$((n % 32)) bs=4k count=16 conv=fsync
+				rm -f /mnt/f/\$((n * 7 % 32))
+				sleep 0.1
+			done
+			: > /tmp/tree.end" < /dev/null > /dev/null 2>&1 &'
+}
+
+tree_stop()
+{
+	guest 'touch /tmp/stop'
+	wait_for 60 guest '[ -e /tmp/tree.end ]'
+}
+
+# under_ext4 FAULT...: commands that begin and end one
+under_ext4()
+{
+	local before
+
+	before=$(disk_stat d0 errors)
+	tree_start
+	"$1"
+	wait_for 60 errors_since "$before" 1
+	"$2"
+	tree_stop
+	fsck_after
+	calm
+}
+
+flakey_on()
+{
+	map_to dm "0 $(sectors /dev/disk) flakey /dev/disk 0 1 1"
+}
+
+flakey_off()
+{
+	map_to dm "$(linear)"
+}
+
+bad_on()
+{
+	echo "+2048-131071" > $NULLB/disk/badblocks
+}
+
+bad_off()
+{
+	echo "-0-131071" > $NULLB/disk/badblocks
+}
+
 # ---- a disk that goes ----
 
 # Everything fails, nothing hangs, and detach works as ever.
@@ -420,6 +499,10 @@ tap_point "a backend that stalls: all waits, nothing fails" stall
 tap_point "a backend that times out: all of its requests fail, once, with ETIMEDOUT" timeouts
 tap_point "time-outs of null_blk in intervals under load: what was acknowledged is there" \
 	timeouts_under_load
+tap_point "ext4 on errors in intervals (dm-flakey): fsck is clean, what was synced is there" \
+	under_ext4 flakey_on flakey_off
+tap_point "ext4 on bad sectors of null_blk: fsck is clean, what was synced is there" \
+	under_ext4 bad_on bad_off
 tap_point "a null_blk disk removed under load" null_removed
 tap_long_point "an NVMe disk removed under load" nvme_removed
 tap_point "after all faults: no error, nothing left behind" as_before
