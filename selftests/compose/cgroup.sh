@@ -193,14 +193,65 @@ compare()
 	fi
 }
 
-# windows WHAT WANT... -- COMMAND...: the rates of what COMMAND counts in windows, until
-# enough of them are near what was asked. In RATE are the means of all, in ASKED
+# sum_of N...
+sum_of()
+{
+	local n all=0
+
+	for n; do
+		all=$((all + n))
+	done
+	echo $all
+}
+
+# parts_of N...: in 1/1000 of their sum
+parts_of()
+{
+	local n all
+
+	all=$(sum_of "$@")
+	for n; do
+		echo -n "$((all ? n * 1000 / all : 0)) "
+	done
+}
+
+# near WANT... -- GOT...: each
+near()
+{
+	local want=()
+
+	while [ "$1" != -- ]; do
+		want+=("$1")
+		shift
+	done
+	shift
+	while [ $# -gt 0 ]; do
+		[ "$(compare "$1" "${want[0]}")" = near ] || return
+		want=("${want[@]:1}")
+		shift
+	done
+}
+
+# as_rates, as_parts: a window's rates in GOT are near those ASKED, or have their ratio
+as_rates()
+{
+	near "${ASKED[@]}" -- "${GOT[@]}"
+}
+
+as_parts()
+{
+	# shellcheck disable=SC2046
+	near $(parts_of "${ASKED[@]}") -- $(parts_of "${GOT[@]}")
+}
+
+# windows HOW WHAT WANT... -- COMMAND...: the rates of what COMMAND counts in windows, until
+# enough of them are HOW it was asked. In RATE are the means of all, in ASKED
 # what was asked.
 windows()
 {
-	local what=$1 n good=0 got sum=() i is
+	local how=$1 what=$2 n good=0 sum=() i
 
-	shift
+	shift 2
 	ASKED=()
 	while [ "$1" != -- ]; do
 		ASKED+=("$1")
@@ -208,19 +259,17 @@ windows()
 	done
 	shift
 	for ((n = 0; n < TRIES && good < WINDOWS; n++)); do
-		read -ra got <<< "$(rates "$@")"
-		note "$what: ${got[*]}, asked ${ASKED[*]}"
-		is=
+		read -ra GOT <<< "$(rates "$@")"
+		note "$what: ${GOT[*]}, asked ${ASKED[*]}"
 		for i in "${!ASKED[@]}"; do
-			is+=" $(compare "${got[i]}" "${ASKED[i]}")"
-			sum[i]=$((${sum[i]:-0} + got[i]))
+			sum[i]=$((${sum[i]:-0} + GOT[i]))
 		done
-		[[ $is == *above* || $is == *below* ]] || good=$((good + 1))
+		! "$how" || good=$((good + 1))
 	done
 	for i in "${!ASKED[@]}"; do
 		RATE[i]=$((sum[i] / n))
 	done
-	expect_ge "$what: windows near what was asked" $good "$WINDOWS"
+	expect_ge "$what: windows that are what was asked" $good "$WINDOWS"
 }
 
 # holds WHAT WANT... -- COMMAND...: these are limits. A window may make up for a machine
@@ -229,7 +278,7 @@ holds()
 {
 	local i
 
-	windows "$@"
+	windows as_rates "$@"
 	for i in "${!ASKED[@]}"; do
 		[ "$(compare "${RATE[i]}" "${ASKED[i]}")" != above ] ||
 			fail "$1: ${RATE[i]} in the mean is above ${ASKED[i]}"
@@ -240,14 +289,12 @@ holds()
 # as it came to nothing in a window, another may have: only the whole is a limit.
 shares()
 {
-	local i rate=0 asked=0
+	local rate asked
 
-	windows "$@"
-	for i in "${!ASKED[@]}"; do
-		rate=$((rate + RATE[i]))
-		asked=$((asked + ASKED[i]))
-	done
-	[ "$(compare $rate $asked)" != above ] || fail "$1: $rate in the mean is above $asked"
+	windows as_parts "$@"
+	rate=$(sum_of "${RATE[@]}")
+	asked=$(sum_of "${ASKED[@]}")
+	[ "$(compare "$rate" "$asked")" != above ] || fail "$1: $rate in the mean is above $asked"
 }
 
 # ---- I/O ----
