@@ -4,10 +4,11 @@
  *
  * The block layer drops flushes of a disk that it was told is write through. So
  * the host is in write through before the block layer hears of it, and the block
- * layer is in write back before the host is. @write_through is set before the
- * host is asked to go there, or asked whether it is: if the disk is replayed at
- * that moment, iocore_cache_replay() sees it, or the host has answered for an
- * epoch that is over, and the answer is not used.
+ * layer is in write back before the host is. Before the host is asked to go to
+ * write through, or asked whether it is there, @cache_state is ASKING, and THROUGH
+ * before the answer is acted on: if the disk is replayed at that moment,
+ * iocore_cache_replay() sees it and waits for the outcome, or the host has answered
+ * for an epoch that is over, and the answer is not used.
  *
  * Changing the limits of a queue waits for its I/O, which may wait for a replay.
  * Hence @cache_lock, which no replay takes.
@@ -19,6 +20,11 @@
 #include <linux/workqueue.h>
 
 #include "iocore_blk.h"
+
+static void set_state(struct iocore_disk *disk, enum iocore_cache_state state)
+{
+	WRITE_ONCE(disk->cache_state, state);
+}
 
 static int tell_block_layer(struct iocore_disk *disk, bool through)
 {
@@ -33,7 +39,7 @@ static int go_back(struct iocore_disk *disk)
 	int ret = tell_block_layer(disk, false);
 
 	if (!ret)
-		WRITE_ONCE(disk->write_through, false);
+		set_state(disk, IOCORE_CACHE_BACK);
 	return ret;
 }
 
@@ -44,33 +50,42 @@ static int go_back(struct iocore_disk *disk)
  */
 static int go_through(struct iocore_disk *disk)
 {
-	int ret = tell_block_layer(disk, false);
+	int ret;
 
+	set_state(disk, IOCORE_CACHE_THROUGH);
+	ret = tell_block_layer(disk, false);
 	if (!ret)
 		ret = blkdev_issue_flush(disk->gd->part0);
 	if (!ret)
 		ret = tell_block_layer(disk, true);
 	if (ret)
-		WRITE_ONCE(disk->write_through, false);
+		set_state(disk, IOCORE_CACHE_BACK);
 	return ret;
+}
+
+/* The block layer is told write back, and stays so until the host has answered. */
+static void asking(struct iocore_disk *disk)
+{
+	set_state(disk, IOCORE_CACHE_ASKING);
+	smp_mb();	/* before the host answers, or switches; see above */
 }
 
 /* Follow what the host says now. */
 static int follow_host(struct iocore_disk *disk)
 {
-	bool through, was = disk->write_through;
+	bool through, was = iocore_cache_through(disk);
 	struct iocore_disk_info info;
 	int ret;
 
 	lockdep_assert_held(&disk->cache_lock);
-	WRITE_ONCE(disk->write_through, true);
-	smp_mb();	/* before the host answers; see above */
+	if (!was)
+		asking(disk);
 	ret = iocore_hc_disk_get(disk->info.slot, &info);
 	if (!ret && info.epoch != READ_ONCE(disk->info.epoch))
 		ret = -ESTALE;
 	through = !ret && !(info.flags & IOCORE_DISK_FLUSH);
 	if (ret || through == was) {
-		WRITE_ONCE(disk->write_through, was);
+		set_state(disk, was ? IOCORE_CACHE_THROUGH : IOCORE_CACHE_BACK);
 		return ret;
 	}
 	return through ? go_through(disk) : go_back(disk);
@@ -94,7 +109,7 @@ void iocore_cache_init(struct iocore_disk *disk)
 /* The scan has read @flags; it can't wait for I/O. */
 void iocore_cache_changed(struct iocore_disk *disk, u32 flags)
 {
-	if (READ_ONCE(disk->write_through) == !(flags & IOCORE_DISK_FLUSH))
+	if (iocore_cache_through(disk) == !(flags & IOCORE_DISK_FLUSH))
 		return;
 	queue_work(iocore_disk_wq, &disk->cache);
 }
@@ -103,13 +118,12 @@ static int set_through(struct iocore_disk *disk)
 {
 	int ret;
 
-	if (disk->write_through)
+	if (iocore_cache_through(disk))
 		return 0;
-	WRITE_ONCE(disk->write_through, true);
-	smp_mb();	/* before the host switches; see above */
+	asking(disk);
 	ret = iocore_hc_cache(disk->info.slot, READ_ONCE(disk->info.epoch), false);
 	if (ret) {
-		WRITE_ONCE(disk->write_through, false);
+		set_state(disk, IOCORE_CACHE_BACK);
 		return ret;
 	}
 	return go_through(disk);
@@ -120,7 +134,7 @@ static int set_back(struct iocore_disk *disk)
 {
 	int ret;
 
-	if (!disk->write_through)
+	if (!iocore_cache_through(disk))
 		return 0;
 	ret = go_back(disk);
 	if (ret)
@@ -148,11 +162,16 @@ int iocore_cache_set(struct iocore_disk *disk, bool through)
 
 /*
  * The disk is back under the epoch of @info, and nothing was submitted yet: a
- * disk that was write through must be so again. Never waits for I/O.
+ * disk that was write through must be so again. Never waits for I/O. While the
+ * host is asked, not yet: what it says may be about an epoch that is over.
  */
 int iocore_cache_replay(struct iocore_disk *disk, const struct iocore_disk_info *info)
 {
-	if (!READ_ONCE(disk->write_through) || !(info->flags & IOCORE_DISK_FLUSH))
+	u32 state = READ_ONCE(disk->cache_state);
+
+	if (state == IOCORE_CACHE_BACK || !(info->flags & IOCORE_DISK_FLUSH))
 		return 0;
+	if (state == IOCORE_CACHE_ASKING)
+		return -EBUSY;
 	return iocore_hc_cache(info->slot, info->epoch, false);
 }

@@ -136,7 +136,8 @@ void iocore_disk_broken(struct iocore_disk *disk, const char *why)
 {
 	if (test_and_set_bit(IOCORE_BLK_BROKEN, &disk->flags))
 		return;
-	pr_err("slot %u: %s, the disk fails\n", disk->info.slot, why);
+	if (iocore_may_say())
+		pr_err("slot %u: %s, the disk fails\n", disk->info.slot, why);
 	iocore_slots_kick();
 }
 
@@ -328,6 +329,20 @@ static void unmake_queues(struct iocore_disk *disk)
 	}
 }
 
+/* In the middle of a detach the host is busy. */
+static int make_queues(struct iocore_disk *disk)
+{
+	int i, ret;
+
+	for (i = 0; i < IOCORE_BLK_TRIES; i++) {
+		ret = iocore_disk_bind(disk);
+		if (ret != -EBUSY)
+			break;
+		msleep(IOCORE_BLK_TRY_MS);
+	}
+	return ret;
+}
+
 /* The gendisk exists before the host can report anything about a queue. */
 static int build(struct iocore_disk *disk, u32 max_depth)
 {
@@ -345,7 +360,7 @@ static int build(struct iocore_disk *disk, u32 max_depth)
 	ret = alloc_gendisk(disk);
 	if (ret)
 		goto err_tags;
-	ret = iocore_disk_bind(disk);
+	ret = make_queues(disk);
 	if (ret)
 		goto err_gendisk;
 	return 0;

@@ -143,6 +143,13 @@ enum iocore_disk_flag {
 	IOCORE_BLK_ORPHAN,	/* held, by a host that does not know the disk */
 };
 
+/* What the block layer knows of a disk's write cache; see cache.c */
+enum iocore_cache_state {
+	IOCORE_CACHE_BACK,	/* it is volatile */
+	IOCORE_CACHE_ASKING,	/* so far; the host is asked to write through, or if it does */
+	IOCORE_CACHE_THROUGH,	/* there is none, or the block layer is about to be told so */
+};
+
 /**
  * struct iocore_disk - one attached disk
  * @gd:		its gendisk
@@ -154,8 +161,7 @@ enum iocore_disk_flag {
  * @nr_poll:	the last so many of them are for polling I/O alone
  * @depth:	of each
  * @polled:	the host does not notify: look while requests are in flight
- * @write_through: the block layer was told, or is about to be told, that there
- *		is no volatile cache; see cache.c
+ * @cache_state: enum iocore_cache_state
  * @cache_lock:	serialises changes of that
  * @cache:	follows the host's word about the cache; waits for I/O
  * @left:	when it left, in jiffies, if it is held
@@ -173,7 +179,7 @@ struct iocore_disk {
 	u32 nr_poll;
 	u32 depth;
 	bool polled;
-	bool write_through;
+	u32 cache_state;
 	struct mutex cache_lock;	/* see above */
 	struct work_struct cache;
 	unsigned long left;
@@ -194,6 +200,7 @@ extern int iocore_major;
 extern u64 iocore_features;
 
 int iocore_identify(struct iocore_identify *id, const char **why);
+bool iocore_may_say(void);
 
 /* notify.c */
 int iocore_notify_init(void);
@@ -273,6 +280,11 @@ static inline bool iocore_disk_held(const struct iocore_disk *disk)
 static inline bool iocore_queue_polled(const struct iocore_queue *q)
 {
 	return READ_ONCE(q->disk->polled) && !test_bit(IOCORE_BLK_BROKEN, &q->disk->flags);
+}
+
+static inline bool iocore_cache_through(const struct iocore_disk *disk)
+{
+	return READ_ONCE(disk->cache_state) == IOCORE_CACHE_THROUGH;
 }
 
 /* May the guest switch this disk's write cache? */

@@ -29,7 +29,8 @@ static const char *bad_blocks(const struct iocore_disk_info *info)
 	if (!is_power_of_2(info->logical_block) || info->logical_block < SECTOR_SIZE ||
 	    info->logical_block > PAGE_SIZE)
 		return "logical_block";
-	if (!is_power_of_2(info->physical_block) || info->physical_block < info->logical_block)
+	if (!is_power_of_2(info->physical_block) || info->physical_block < info->logical_block ||
+	    info->physical_block > IOCORE_IO_OPT_MAX)
 		return "physical_block";
 	if (info->capacity > LLONG_MAX >> SECTOR_SHIFT ||
 	    info->capacity & ((info->logical_block >> SECTOR_SHIFT) - 1))
@@ -75,8 +76,9 @@ static u32 hint(const struct iocore_disk_info *info, u32 bytes, u32 unit, const 
 {
 	if (bytes <= IOCORE_IO_OPT_MAX && bytes % unit == 0)
 		return bytes;
-	pr_info("slot %u: the host's %s of %u makes no sense, ignored\n", info->slot, what,
-		bytes);
+	if (iocore_may_say())
+		pr_info("slot %u: the host's %s of %u makes no sense, ignored\n", info->slot,
+			what, bytes);
 	return 0;
 }
 
@@ -113,10 +115,12 @@ int iocore_limits_check(struct iocore_disk *disk, u32 max_depth)
 	const char *bad = bad_blocks(info) ?: bad_requests(info);
 
 	if (bad) {
-		pr_err("slot %u: the host's %s makes no sense, disk refused\n", info->slot, bad);
+		if (iocore_may_say())
+			pr_err("slot %u: the host's %s makes no sense, disk refused\n",
+			       info->slot, bad);
 		return -EINVAL;
 	}
-	if (info->flags & ~IOCORE_DISK_FLAGS)
+	if (info->flags & ~IOCORE_DISK_FLAGS && iocore_may_say())
 		pr_info("slot %u: ignoring unknown flags %#x\n", info->slot,
 			info->flags & ~IOCORE_DISK_FLAGS);
 
@@ -126,7 +130,8 @@ int iocore_limits_check(struct iocore_disk *disk, u32 max_depth)
 	choose_queues(disk);
 	disk->depth = rounddown_pow_of_two(min3(info->max_depth, max_depth, IOCORE_BLK_DEPTH));
 	disk->polled = iocore_limits_polled(info->flags);
-	disk->write_through = !(info->flags & IOCORE_DISK_FLUSH);
+	disk->cache_state = info->flags & IOCORE_DISK_FLUSH ? IOCORE_CACHE_BACK :
+							      IOCORE_CACHE_THROUGH;
 	copy_serial(disk);
 	return 0;
 }
@@ -149,7 +154,7 @@ void iocore_limits_fill(const struct iocore_disk *disk, struct queue_limits *lim
 		.discard_granularity	= info->discard_granularity ?: info->logical_block,
 		.max_write_zeroes_sectors = info->max_write_zeroes >> SECTOR_SHIFT,
 	};
-	iocore_limits_cache(disk, disk->write_through, lim);
+	iocore_limits_cache(disk, iocore_cache_through(disk), lim);
 }
 
 /* FUA has a meaning only behind a write cache. */

@@ -8,6 +8,7 @@
 #include <linux/cc_platform.h>
 #include <linux/kvm_para.h>
 #include <linux/module.h>
+#include <linux/ratelimit.h>
 #include <linux/syscore_ops.h>
 #include <linux/workqueue.h>
 #include <uapi/linux/kvm_para.h>
@@ -22,6 +23,17 @@ struct workqueue_struct *iocore_wq;
 struct workqueue_struct *iocore_disk_wq;
 int iocore_major;
 u64 iocore_features;
+
+/*
+ * Lines for which the host alone decides how often they come, and which all disks
+ * may need at once.
+ */
+bool iocore_may_say(void)
+{
+	static DEFINE_RATELIMIT_STATE(limit, 60 * HZ, IOCORE_MAX_DISKS);
+
+	return __ratelimit(&limit);
+}
 
 static const char *refusal(int ret)
 {

@@ -300,7 +300,7 @@ static int notify_up(struct iocore_notify *n)
 	ret = notify_register(n);
 	memalloc_noio_restore(noio);
 	if (ret && !iocore_hc_lost(ret))
-		pr_warn("CPU %u can't be notified (%d)\n", n->cpu, ret);
+		pr_warn_ratelimited("CPU %u can't be notified (%d)\n", n->cpu, ret);
 	/* what came while nobody was notified */
 	iocore_notify_poll(n, 0);
 	return ret;

@@ -13,7 +13,6 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/blk-mq.h>
-#include <linux/delay.h>
 #include <linux/gfp.h>
 #include <linux/io.h>
 #include <linux/log2.h>
@@ -101,8 +100,8 @@ void iocore_queue_free(struct iocore_queue *q)
 	if (!q)
 		return;
 	if (q->created) {
-		pr_warn("slot %u queue %u: the host did not give it back, its memory is lost\n",
-			q->disk->info.slot, q->nr);
+		pr_warn_ratelimited("slot %u queue %u: the host did not give it back, its memory is lost\n",
+				    q->disk->info.slot, q->nr);
 	} else {
 		if (q->hdr)
 			free_pages_exact(q->hdr, q->bytes);
@@ -114,6 +113,7 @@ void iocore_queue_free(struct iocore_queue *q)
 
 /* ---- the host's side of a queue ---- */
 
+/* -EBUSY: not now. The scan and the owner of notify_lock can't wait for the host. */
 int iocore_queue_create(struct iocore_queue *q, u32 vcpu)
 {
 	struct iocore_queue_create arg = {
@@ -126,14 +126,8 @@ int iocore_queue_create(struct iocore_queue *q, u32 vcpu)
 		.notify_bit = q->bit,
 		.flags = q->home ? 0 : IOCORE_QUEUE_POLL,
 	};
-	int i, ret;
+	int ret = iocore_hc_queue_create(&arg);
 
-	for (i = 0; i < IOCORE_BLK_TRIES; i++) {
-		ret = iocore_hc_queue_create(&arg);
-		if (ret != -EBUSY)
-			break;
-		msleep(IOCORE_BLK_TRY_MS);
-	}
 	q->created = !ret;
 	return ret;
 }

@@ -93,7 +93,7 @@ static const char *other_flags(const struct iocore_disk *disk,
 	if (info->flags & ~disk->info.flags & IOCORE_DISK_READONLY)
 		return "readonly";
 	/* see iocore_cache_replay() */
-	if (info->flags & IOCORE_DISK_FLUSH && READ_ONCE(disk->write_through) && !switchable)
+	if (info->flags & IOCORE_DISK_FLUSH && iocore_cache_through(disk) && !switchable)
 		return "write cache";
 	if (lost & (IOCORE_DISK_FUA | IOCORE_DISK_UNMAP))
 		return "set of operations";

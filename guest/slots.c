@@ -18,6 +18,7 @@
 #include <linux/blkdev.h>
 #include <linux/delay.h>
 #include <linux/mutex.h>
+#include <linux/ratelimit.h>
 #include <linux/sched/mm.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -29,12 +30,18 @@
 /* asking again: first after so long, then twice as long each time, up to this */
 #define IOCORE_AGAIN_MIN	(HZ / 10)
 #define IOCORE_AGAIN_MAX	((unsigned long)HZ)
+/* A host may say so often a second that something changed, or else waits so long. */
+#define IOCORE_EVENTS		100
+#define IOCORE_EVENTS_PAUSE	(HZ / 10)
+/* ... and change what is in a slot, or its size, once in so long. */
+#define IOCORE_SLOT_PAUSE	(HZ / 10)
 
 /**
  * struct iocore_slot - what this guest has in a slot
  * @disk:	as far as it is made and not yet being freed
  * @busy:	a disk is being made or freed
  * @refused:	the attachment @info.epoch was refused
+ * @next:	when it may change again, in jiffies
  * @info:	of the disk that is made or was refused
  * @make:	makes the disk; may wait for I/O
  */
@@ -42,6 +49,7 @@ struct iocore_slot {
 	struct iocore_disk *disk;
 	bool busy;
 	bool refused;
+	unsigned long next;
 	struct iocore_disk_info info;
 	struct work_struct make;
 };
@@ -62,11 +70,29 @@ static DECLARE_WAIT_QUEUE_HEAD(slots_empty);
 static void scan_work(struct work_struct *work);
 static DECLARE_DELAYED_WORK(scan, scan_work);
 
-/* Any context. */
+/* Any context. A storm of events must not become one of scans. */
 void iocore_slots_kick(void)
 {
+	static DEFINE_RATELIMIT_STATE(limit, HZ, IOCORE_EVENTS);
+
 	WRITE_ONCE(look_at_all, true);
-	mod_delayed_work(iocore_wq, &scan, 0);
+	ratelimit_set_flags(&limit, RATELIMIT_MSG_ON_RELEASE);	/* never released: silent */
+	if (__ratelimit(&limit))
+		mod_delayed_work(iocore_wq, &scan, 0);
+	else
+		queue_delayed_work(iocore_wq, &scan, IOCORE_EVENTS_PAUSE);
+}
+
+/* A slot that changes without end costs no more than some work and some lines. */
+static bool may_change(struct iocore_slot *s)
+{
+	if (time_before(jiffies, s->next)) {
+		WRITE_ONCE(look_at_all, true);
+		queue_delayed_work(iocore_wq, &scan, IOCORE_SLOT_PAUSE);
+		return false;
+	}
+	s->next = jiffies + IOCORE_SLOT_PAUSE;
+	return true;
 }
 
 static void start_removal(struct iocore_disk *disk)
@@ -81,7 +107,8 @@ static void disk_give_up(struct iocore_disk *disk, const char *why)
 {
 	if (test_and_set_bit(IOCORE_BLK_GONE, &disk->flags))
 		return;
-	pr_info("%s: %s\n", disk->gd->disk_name, why);
+	if (iocore_may_say())
+		pr_info("%s: %s\n", disk->gd->disk_name, why);
 	iocore_disk_stop(disk);
 	start_removal(disk);
 }
@@ -136,7 +163,7 @@ static void disk_resize(struct iocore_disk *disk, u64 capacity)
 	u32 block = disk->info.logical_block >> SECTOR_SHIFT;
 
 	if (capacity == disk->info.capacity || capacity > LLONG_MAX >> SECTOR_SHIFT ||
-	    capacity & (block - 1))
+	    capacity & (block - 1) || !may_change(&slots[disk->info.slot]))
 		return;
 	disk->info.capacity = capacity;
 	set_capacity_and_notify(disk->gd, capacity);
@@ -172,8 +199,9 @@ static void disk_return(struct iocore_disk *disk, const struct iocore_disk_info 
 	}
 	other = iocore_replay_differs(disk, info, max_depth);
 	if (other) {
-		pr_err("%s: another disk is in its slot, with another %s\n",
-		       disk->gd->disk_name, other);
+		if (iocore_may_say())
+			pr_err("%s: another disk is in its slot, with another %s\n",
+			       disk->gd->disk_name, other);
 		disk_give_up(disk, "detached by the host");
 		return;
 	}
@@ -184,13 +212,23 @@ static void disk_return(struct iocore_disk *disk, const struct iocore_disk_info 
 
 static void disk_new(struct iocore_slot *s, const struct iocore_disk_info *info)
 {
-	if (stopping || s->busy || (s->refused && s->info.epoch == info->epoch))
+	if (stopping || s->busy || (s->refused && s->info.epoch == info->epoch) ||
+	    !may_change(s))
 		return;
 	s->busy = true;
 	s->refused = false;
 	s->info = *info;
 	WRITE_ONCE(nr_disks, nr_disks + 1);
 	queue_work(iocore_disk_wq, &s->make);
+}
+
+static void say_new(const struct iocore_disk *disk)
+{
+	if (iocore_may_say())
+		pr_info("%s: %llu sectors, %u queues of %u%s%s\n", disk->gd->disk_name,
+			disk->info.capacity, disk->nr_queues, disk->depth,
+			disk->info.flags & IOCORE_DISK_READONLY ? ", read-only" : "",
+			disk->polled ? ", polled" : "");
 }
 
 static void make_work(struct work_struct *work)
@@ -202,16 +240,15 @@ static void make_work(struct work_struct *work)
 	s->busy = false;
 	if (IS_ERR(disk)) {
 		/* ENOENT, ESTALE: detached meanwhile, and an event is under way */
-		pr_err("slot %u: can't use the disk (%ld)\n", s->info.slot, PTR_ERR(disk));
+		if (iocore_may_say())
+			pr_err("slot %u: can't use the disk (%ld)\n", s->info.slot,
+			       PTR_ERR(disk));
 		s->refused = true;
 		WRITE_ONCE(nr_disks, nr_disks - 1);
 		wake_up(&slots_empty);
 	} else {
 		s->disk = disk;
-		pr_info("%s: %llu sectors, %u queues of %u%s%s\n", disk->gd->disk_name,
-			disk->info.capacity, disk->nr_queues, disk->depth,
-			disk->info.flags & IOCORE_DISK_READONLY ? ", read-only" : "",
-			disk->polled ? ", polled" : "");
+		say_new(disk);
 		queue_work(iocore_disk_wq, &disk->add);
 		if (host_lost)
 			orphan(disk);
@@ -250,7 +287,7 @@ static bool find_host(void)
 
 	if (ret) {
 		if (ret != -KVM_ENOSYS && !host_refused)
-			pr_warn("a host that won't do: %s\n", why);
+			pr_warn_ratelimited("a host that won't do: %s\n", why);
 		host_refused = ret != -KVM_ENOSYS;
 		return false;
 	}
@@ -414,8 +451,10 @@ void iocore_slots_init(const struct iocore_identify *id)
 {
 	u32 nr;
 
-	for (nr = 0; !nr_slots && nr < IOCORE_MAX_DISKS; nr++)
+	for (nr = 0; !nr_slots && nr < IOCORE_MAX_DISKS; nr++) {
 		INIT_WORK(&slots[nr].make, make_work);
+		slots[nr].next = jiffies;
+	}
 	/* a disk that is held may be beyond what another host knows */
 	nr_slots = max(nr_slots, min(id->max_disks, IOCORE_MAX_DISKS));
 	WRITE_ONCE(max_depth, id->max_depth);

@@ -21,52 +21,46 @@ static ssize_t serial_show(struct device *dev, struct device_attribute *attr, ch
 }
 static DEVICE_ATTR_RO(serial);
 
-static ssize_t kicks_show(struct device *dev, struct device_attribute *attr, char *buf)
+/* @counter: a u64 of struct iocore_queue */
+static ssize_t show_sum(struct device *dev, size_t counter, char *buf)
 {
 	struct iocore_disk *disk = to_disk(dev);
 	u64 sum = 0;
 	u32 i;
 
 	for (i = 0; i < disk->nr_queues; i++)
-		sum += READ_ONCE(disk->queues[i]->kicks);
+		sum += READ_ONCE(*(u64 *)((void *)disk->queues[i] + counter));
 	return sysfs_emit(buf, "%llu\n", sum);
+}
+
+static ssize_t kicks_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return show_sum(dev, offsetof(struct iocore_queue, kicks), buf);
 }
 static DEVICE_ATTR_RO(kicks);
 
 static ssize_t notifications_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	struct iocore_disk *disk = to_disk(dev);
-	u64 sum = 0;
-	u32 i;
-
-	for (i = 0; i < disk->nr_queues; i++)
-		sum += READ_ONCE(disk->queues[i]->notifications);
-	return sysfs_emit(buf, "%llu\n", sum);
+	return show_sum(dev, offsetof(struct iocore_queue, notifications), buf);
 }
 static DEVICE_ATTR_RO(notifications);
 
 static ssize_t bad_completions_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	struct iocore_disk *disk = to_disk(dev);
-	u64 sum = 0;
-	u32 i;
-
-	for (i = 0; i < disk->nr_queues; i++)
-		sum += READ_ONCE(disk->queues[i]->bad);
-	return sysfs_emit(buf, "%llu\n", sum);
+	return show_sum(dev, offsetof(struct iocore_queue, bad), buf);
 }
 static DEVICE_ATTR_RO(bad_completions);
+
+static ssize_t replayed_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return show_sum(dev, offsetof(struct iocore_queue, replayed), buf);
+}
+static DEVICE_ATTR_RO(replayed);
 
 /* Completions that blk-mq's polling found in the queues for polling I/O. */
 static ssize_t reaped_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	struct iocore_disk *disk = to_disk(dev);
-	u64 sum = 0;
-	u32 i;
-
-	for (i = 0; i < disk->nr_queues; i++)
-		sum += READ_ONCE(disk->queues[i]->reaped);
-	return sysfs_emit(buf, "%llu\n", sum);
+	return show_sum(dev, offsetof(struct iocore_queue, reaped), buf);
 }
 static DEVICE_ATTR_RO(reaped);
 
@@ -74,7 +68,7 @@ static const char * const cache_types[] = { "write back", "write through" };
 
 static ssize_t cache_type_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "%s\n", cache_types[READ_ONCE(to_disk(dev)->write_through)]);
+	return sysfs_emit(buf, "%s\n", cache_types[iocore_cache_through(to_disk(dev))]);
 }
 
 static ssize_t cache_type_store(struct device *dev, struct device_attribute *attr,
@@ -115,18 +109,6 @@ static ssize_t notifier_show(struct device *dev, struct device_attribute *attr, 
 	return len;
 }
 static DEVICE_ATTR_RO(notifier);
-
-static ssize_t replayed_show(struct device *dev, struct device_attribute *attr, char *buf)
-{
-	struct iocore_disk *disk = to_disk(dev);
-	u64 sum = 0;
-	u32 i;
-
-	for (i = 0; i < disk->nr_queues; i++)
-		sum += READ_ONCE(disk->queues[i]->replayed);
-	return sysfs_emit(buf, "%llu\n", sum);
-}
-static DEVICE_ATTR_RO(replayed);
 
 static ssize_t state_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
