@@ -10,6 +10,10 @@
  * iocore_cache_replay() sees it and waits for the outcome, or the host has answered
  * for an epoch that is over, and the answer is not used.
  *
+ * The block layer drops FUA and flushes when a bio is submitted, which may then
+ * wait for a frozen queue. So those that the way back to write back lets go are
+ * durable by our own doing for a while, @durable_until.
+ *
  * Changing the limits of a queue waits for its I/O, which may wait for a replay.
  * Hence @cache_lock, which no replay takes.
  */
@@ -20,6 +24,9 @@
 #include <linux/workqueue.h>
 
 #include "iocore_blk.h"
+
+/* Much longer than a task that was woken takes to submit its bio. */
+#define IOCORE_CACHE_SETTLE	(5 * HZ)
 
 static void set_state(struct iocore_disk *disk, enum iocore_cache_state state)
 {
@@ -38,9 +45,11 @@ static int go_back(struct iocore_disk *disk)
 {
 	int ret = tell_block_layer(disk, false);
 
-	if (!ret)
-		set_state(disk, IOCORE_CACHE_BACK);
-	return ret;
+	if (ret)
+		return ret;
+	WRITE_ONCE(disk->durable_until, jiffies + IOCORE_CACHE_SETTLE);
+	set_state(disk, IOCORE_CACHE_BACK);
+	return 0;
 }
 
 /*

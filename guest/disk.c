@@ -56,7 +56,9 @@ void iocore_disk_end_request(struct request *rq)
 
 	if (unlikely(req->status == BLK_STS_AGAIN)) {
 		blk_mq_requeue_request(rq, false);
-		blk_mq_delay_kick_requeue_list(rq->q, IOCORE_BLK_AGAIN_MS);
+		/* What waits already is not to wait longer. */
+		if (!delayed_work_pending(&rq->q->requeue_work))
+			blk_mq_delay_kick_requeue_list(rq->q, IOCORE_BLK_AGAIN_MS);
 		return;
 	}
 	blk_mq_end_request(rq, req->status);
@@ -243,6 +245,16 @@ static int alloc_queues(struct iocore_disk *disk)
 	return 0;
 }
 
+/* On return no interrupt handler and no poller knows the queues. */
+static void unbind_queues(struct iocore_disk *disk)
+{
+	u32 i;
+
+	for (i = 0; i < disk->nr_queues; i++)
+		iocore_notify_unbind(disk->queues[i]);
+	synchronize_rcu();
+}
+
 /* A queue that the host would not give back leaves its memory behind. */
 static void free_queues(struct iocore_disk *disk)
 {
@@ -250,11 +262,6 @@ static void free_queues(struct iocore_disk *disk)
 
 	if (!disk->queues)
 		return;
-	for (i = 0; i < disk->nr_queues; i++) {
-		if (disk->queues[i])
-			iocore_notify_unbind(disk->queues[i]);
-	}
-	synchronize_rcu();	/* interrupt handlers and pollers forget them */
 	for (i = 0; i < disk->nr_queues; i++)
 		iocore_queue_free(disk->queues[i]);
 	kfree(disk->queues);
@@ -367,6 +374,7 @@ static int build(struct iocore_disk *disk, u32 max_depth)
 
 err_gendisk:
 	unmake_queues(disk);
+	unbind_queues(disk);
 	put_disk(disk->gd);
 err_tags:
 	blk_mq_free_tag_set(&disk->tag_set);
@@ -395,9 +403,14 @@ struct iocore_disk *iocore_disk_create(const struct iocore_disk_info *info, u32 
 	return disk;
 }
 
-/* Stopped, and deleted if it had been added. */
+/*
+ * Stopped, and deleted if it had been added. A handler that had given a request
+ * back may have been about to arm the requeue work when it was cancelled.
+ */
 void iocore_disk_free(struct iocore_disk *disk)
 {
+	unbind_queues(disk);
+	cancel_delayed_work_sync(&disk->gd->queue->requeue_work);
 	put_disk(disk->gd);
 	blk_mq_free_tag_set(&disk->tag_set);
 	free_queues(disk);

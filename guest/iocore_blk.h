@@ -27,6 +27,10 @@
 #ifndef _IOCORE_BLK_H
 #define _IOCORE_BLK_H
 
+#ifdef CONFIG_PREEMPT_RT
+#error Completions are taken in hard interrupts, with locks that sleep here
+#endif
+
 #include <linux/atomic.h>
 #include <linux/blk-mq.h>
 #include <linux/mutex.h>
@@ -162,7 +166,8 @@ enum iocore_cache_state {
  * @depth:	of each
  * @polled:	the host does not notify: look while requests are in flight
  * @cache_state: enum iocore_cache_state
- * @cache_lock:	serialises changes of that
+ * @durable_until: writes are FUA before this time, in jiffies; see cache.c
+ * @cache_lock:	serialises changes of both
  * @cache:	follows the host's word about the cache; waits for I/O
  * @left:	when it left, in jiffies, if it is held
  * @add:	makes the disk visible; may wait for I/O
@@ -180,6 +185,7 @@ struct iocore_disk {
 	u32 depth;
 	bool polled;
 	u32 cache_state;
+	unsigned long durable_until;
 	struct mutex cache_lock;	/* see above */
 	struct work_struct cache;
 	unsigned long left;

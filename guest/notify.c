@@ -310,11 +310,15 @@ static int notify_up(struct iocore_notify *n)
 static int notify_online(unsigned int cpu)
 {
 	struct iocore_notify *n = per_cpu_ptr(&iocore_notify, cpu);
+	int ret;
 
 	mutex_lock(&notify_lock);
 	n->online = true;
-	notify_up(n);
+	ret = notify_up(n);
 	mutex_unlock(&notify_lock);
+	/* The CPU may have been away for so long that the host is another. */
+	if (iocore_hc_lost(ret))
+		iocore_slots_kick();
 	iocore_direct_online(cpu);
 	return 0;
 }

@@ -133,6 +133,9 @@ int iocore_replay_return(struct iocore_disk *disk, const struct iocore_disk_info
 	if (test_and_clear_bit(IOCORE_BLK_ORPHAN, &disk->flags) ||
 	    info->epoch != disk->info.epoch)
 		adopt(disk, info);
+	/* the last look may have found it broken */
+	if (!iocore_disk_replayed(disk))
+		return -EIO;
 	ret = iocore_disk_bind(disk) ?: iocore_cache_replay(disk, info);
 	if (ret)
 		return ret;

@@ -41,6 +41,7 @@
  * @disk:	as far as it is made and not yet being freed
  * @busy:	a disk is being made or freed
  * @refused:	the attachment @info.epoch was refused
+ * @failed:	the last attachment of which no disk could be made
  * @next:	when it may change again, in jiffies
  * @info:	of the disk that is made or was refused
  * @make:	makes the disk; may wait for I/O
@@ -49,6 +50,7 @@ struct iocore_slot {
 	struct iocore_disk *disk;
 	bool busy;
 	bool refused;
+	u64 failed;
 	unsigned long next;
 	struct iocore_disk_info info;
 	struct work_struct make;
@@ -206,7 +208,9 @@ static void disk_return(struct iocore_disk *disk, const struct iocore_disk_info 
 		return;
 	}
 	ret = iocore_replay_return(disk, info);
-	if (ret)
+	if (ret && !may_return(disk))
+		disk_gone(disk, "detached by the host");
+	else if (ret)
 		pr_warn_ratelimited("%s: can't come back yet (%d)\n", disk->gd->disk_name, ret);
 }
 
@@ -231,6 +235,21 @@ static void say_new(const struct iocore_disk *disk)
 			disk->polled ? ", polled" : "");
 }
 
+/*
+ * What makes no sense is refused for good; anything else may pass. ENOENT, ESTALE:
+ * detached meanwhile, and an event is under way.
+ */
+static void make_failed(struct iocore_slot *s, int ret)
+{
+	if (s->failed != s->info.epoch && iocore_may_say())
+		pr_err("slot %u: can't use the disk (%d)\n", s->info.slot, ret);
+	s->failed = s->info.epoch;
+	s->refused = ret == -EINVAL;
+	s->next = jiffies + IOCORE_AGAIN_MAX;
+	WRITE_ONCE(nr_disks, nr_disks - 1);
+	wake_up(&slots_empty);
+}
+
 static void make_work(struct work_struct *work)
 {
 	struct iocore_slot *s = container_of(work, struct iocore_slot, make);
@@ -239,13 +258,7 @@ static void make_work(struct work_struct *work)
 	mutex_lock(&slots_lock);
 	s->busy = false;
 	if (IS_ERR(disk)) {
-		/* ENOENT, ESTALE: detached meanwhile, and an event is under way */
-		if (iocore_may_say())
-			pr_err("slot %u: can't use the disk (%ld)\n", s->info.slot,
-			       PTR_ERR(disk));
-		s->refused = true;
-		WRITE_ONCE(nr_disks, nr_disks - 1);
-		wake_up(&slots_empty);
+		make_failed(s, PTR_ERR(disk));
 	} else {
 		s->disk = disk;
 		say_new(disk);
@@ -338,6 +351,7 @@ static void scan_slot(u32 nr)
 		return;
 	if (ret && ret != -ENOENT && ret != -EAGAIN) {
 		pr_warn_ratelimited("slot %u: the host does not tell (%d)\n", nr, ret);
+		WRITE_ONCE(look_at_all, true);	/* the event that brought us is not over */
 		return;
 	}
 	if (s->disk)
