@@ -20,7 +20,7 @@
 #define BADHOST_QUEUES	8
 #define BADHOST_VCPUS	8
 #define BADHOST_FIELDS	3
-#define BADHOST_SECTORS	2048
+#define BADHOST_SECTORS	512
 
 /* What a ring does wrong with a request. */
 enum badhost_fault {
