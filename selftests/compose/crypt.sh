@@ -76,7 +76,6 @@ rekey_under_load()
 }
 
 tap_begin
-need_long
 need_parts dm-crypt null_blk
 tap_setup prepare
 tap_point "dm-crypt: the guest's fio verifies" verifies

@@ -208,7 +208,6 @@ nbd_given_up()
 }
 
 tap_begin
-need_long
 need_parts dm-mod null_blk nbd
 tap_setup prepare
 tap_point "a bad block: an error there and nowhere else" bad_block

@@ -116,7 +116,6 @@ crash()
 }
 
 tap_begin
-need_long
 need_parts null_blk
 tap_setup prepare
 tap_point "ext4: stress, and all files are whole" fs_stress ext4 "mkfs.ext4 -q -F /dev/ioca"

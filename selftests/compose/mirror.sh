@@ -154,7 +154,6 @@ raid_legs_same()
 }
 
 tap_begin
-need_long
 need_parts raid1 dm-raid null_blk
 tap_setup prepare
 tap_setup md_up

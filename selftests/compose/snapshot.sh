@@ -162,7 +162,6 @@ thin_whole()
 }
 
 tap_begin
-need_long
 need_parts dm-snapshot dm-thin-pool null_blk
 tap_setup prepare
 tap_setup lvm_disk

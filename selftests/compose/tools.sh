@@ -59,7 +59,6 @@ again()
 }
 
 tap_begin
-need_long
 need_iocore
 tap_setup prepare
 tap_point "the guest runs the host's programs" programs
