@@ -287,6 +287,7 @@ cache_switched_by_guest()
 	guest_writes ioca 8
 	expect_eq "FUA when written through" "$(bios WFS)" 8
 	guest "echo 'write back' > $type"
+	sleep 6	# for some seconds writes are still durable, see guest/cache.c
 	bios_watch /dev/n0
 	guest_writes ioca 8
 	expect_eq "FUA when written back" "$(bios WFS)" 0
