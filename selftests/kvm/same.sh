@@ -37,14 +37,30 @@ prepare()
 	unload
 }
 
-# transcript NAME ARG...: made to the end, good or bad
-transcript()
+# once FILE ARG...: made to the end, good or bad
+once()
 {
-	local file=$TRANSCRIPTS/$1
+	local file=$1
 
 	shift
 	"$SAME" "$@" > "$file" || [ $? -eq 1 ] || fail "the program: $(tail -n 3 "$file")"
 	tail -n 1 "$file" | grep -q 'expectations$' || fail "the transcript has no end"
+}
+
+# transcript NAME ARG...: one that came twice, as what a CPU that stood still or
+# an emulator's fault has left in a transcript does not
+transcript()
+{
+	local file=$TRANSCRIPTS/$1
+
+	once "$file" "${@:2}"
+	for _ in 1 2 3 4; do
+		mv "$file" "$file.before"
+		once "$file" "${@:2}"
+		! cmp -s "$file" "$file.before" || return 0
+		note "$1 differed: $(diff "$file.before" "$file" | head -n 6)"
+	done
+	fail "no transcript came twice"
 }
 
 stock()
@@ -52,7 +68,6 @@ stock()
 	LAB_STOCK_KVM=1 l1-modules
 	! grep -qw kvm_pv_backend_register /proc/kallsyms || fail "this KVM is not stock"
 	transcript stock
-	[ -z "${IOCORE_LONG:-}" ] || transcript again
 }
 
 patched()
@@ -106,7 +121,6 @@ tap_begin
 tap_setup prepare
 tap_setup stock
 tap_point "stock KVM does what is expected of it" expected stock
-tap_long_point "a transcript can be made again" same stock again
 tap_setup patched
 tap_point "the patched KVM gives the same transcript" same stock patched
 tap_setup loaded

@@ -104,10 +104,10 @@ mix()
 	vm_stat vcpus "${1:-$VM}"
 }
 
-# All exits of the guest's vCPUs.
-kvm_exits()
+# kvm_stat COUNTER: KVM's, of the guest's vCPUs
+kvm_stat()
 {
-	cat /sys/kernel/debug/kvm/"$(vm_pid "${1:-$VM}")"-*/exits
+	cat /sys/kernel/debug/kvm/"$(vm_pid "$VM")"-*/"$1"
 }
 
 # verify [DEVICE [FIO ARG...]]: random writes of mixed sizes, read back

@@ -74,24 +74,40 @@ static void test_sidt(void)
 	scenario_end(&vm, KEPT);
 }
 
-/*
- * Every vector has a gate: host interrupts do not leave the guest. At the latest
- * the watchdog does it.
- */
-static void test_forged(const char *what, const uint8_t *handler)
+/* The guest takes the host's interrupts by @handler until it has lost direct mode. */
+static bool steals(struct vm *vm, const uint8_t *handler)
 {
 	struct kvm_regs regs = {
 		.rdi = SHADOW_PTE, .rbx = G_FORGED | 3, .rsi = G_SHADOW, .r8 = G_SHADOW | 3,
 	};
-	struct vm vm;
 	unsigned int i;
 
-	scenario_begin(what);
-	vm_begin_direct(&vm, DISK, false);
+	vm_begin_direct(vm, DISK, false);
 	for (i = 0; i < 256; i++)
-		put_gate(&vm, G_FORGED, i, guest_addr(handler), true);
-	vm_start(&vm, g_remap, &regs);
-	scenario_check(vcpu_becomes(&vm, "inject", LONG), "the host tires of it");
+		put_gate(vm, G_FORGED, i, guest_addr(handler), true);
+	vm_start(vm, g_remap, &regs);
+	return vcpu_becomes(vm, "inject", LONG);
+}
+
+/*
+ * Every vector has a gate: host interrupts do not leave the guest. At the latest
+ * the watchdog does it. It may come before the first interrupt: then once more.
+ */
+static void test_forged(const char *what, const uint8_t *handler)
+{
+	unsigned int tries = 20;
+	struct vm vm;
+	bool tired;
+
+	scenario_begin(what);
+	for (;;) {
+		tired = steals(&vm, handler);
+		if (!tired || vm_shared(&vm)->stolen || !--tries)
+			break;
+		vm_finish(&vm);
+		log_mark();
+	}
+	scenario_check(tired, "the host tires of it");
 	printf("# the guest stole %llu interrupts\n",
 	       (unsigned long long)vm_shared(&vm)->stolen);
 	scenario_check(vm_shared(&vm)->stolen, "the host's interrupts were stolen");
