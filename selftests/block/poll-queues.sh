@@ -76,7 +76,7 @@ beside_other_io()
 	local n0 p0 n1 p1
 
 	read -r _ n0 p0 <<< "$(counts)"
-	L2=$VM l2-run -t 120 fio --filename=/dev/ioca --direct=1 --thread --bs=4k --size=2m \
+	L2=$VM l2-run -t 600 fio --filename=/dev/ioca --direct=1 --thread --bs=4k --size=2m \
 		--rw=randwrite --iodepth=8 --verify=crc32c --do_verify=1 --verify_fatal=1 \
 		--name=poll --ioengine=io_uring --hipri=1 --cpus_allowed=0 \
 		--name=irq --ioengine=libaio --offset=16m --cpus_allowed=1

@@ -479,7 +479,7 @@ histograms()
 
 	fio_guest ioca --rw=randrw --bs=4k --size=1m --iodepth=4 --fsync=16
 	tool blkdiscard -l $MIB /dev/ioca
-	wait_for 5 test "$(disk_stat d in_flight)" = 0
+	wait_for 5 grep -qx 0 "$SYS/disks/d/in_flight"
 	for k in read:reads write:writes flush:flushes; do
 		expect_eq "${k%:*}" "$(sum "$(disk_stat d latency_"${k%:*}")")" \
 			"$(disk_stat d "${k#*:}")"

@@ -81,7 +81,7 @@ bpftrace_agrees()
 			tracepoint:block:block_rq_complete /args.nr_sector == 8/ { @done = count(); }
 		" > /tmp/bpf.log 2>&1 < /dev/null &
 		echo $! > /tmp/bpf.pid'
-	GUEST_TIMEOUT=10 wait_for 90 guest 'grep -q ready /tmp/bpf.log'
+	wait_for 60 guest 'grep -q ready /tmp/bpf.log'
 	reads
 	guest 'kill -INT $(cat /tmp/bpf.pid)
 		while [ -d /proc/$(cat /tmp/bpf.pid) ]; do sleep 0.1; done'

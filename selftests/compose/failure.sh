@@ -66,18 +66,24 @@ usable_again()
 	expect_eq "bad completions" "$(guest cat /sys/block/ioca/iocore/bad_completions)" 0
 }
 
+stands_still()
+{
+	[ "$(disk_stat s in_flight)" -ge 1 ]
+}
+
 # A stall is no failure: what waits is done when it is over.
 stall()
 {
 	local errors
 
 	errors=$(disk_stat s errors)
-	load "$SECONDS_OF_LOAD"
+	load_until_told
 	dmsetup suspend --nolockfs --noflush f0
+	wait_for 15 stands_still
 	sleep 2
 	expect_ge "in flight while it stands still" "$(disk_stat s in_flight)" 1
 	dmsetup resume f0
-	loaded
+	load_ended
 	expect_eq "errors" "$(disk_stat s errors)" "$errors"
 }
 
@@ -138,7 +144,7 @@ nbd_one_of_two()
 	local server
 
 	nbd_server_up "$(file_up nbd.img 32)"
-	nbd_connect nbd0 -connections 2 -timeout 2
+	nbd_connect nbd0 -connections 2 -timeout 10
 	stack_attach /dev/nbd0
 	server=$(cat /tmp/nbd.pid)
 	expect_eq "connections" "$(pgrep -cP "$server")" 2
@@ -158,7 +164,7 @@ nbd_one_of_two()
 nbd_dies()
 {
 	nbd_server_up /run/files/nbd.img
-	nbd_connect nbd0 -timeout 2
+	nbd_connect nbd0 -timeout 10
 	stack_attach /dev/nbd0 --serial NBD
 	verify
 	busy 60
@@ -176,14 +182,14 @@ nbd_is_back()
 
 	device=$(guest 'cat /sys/block/ioca/diskseq')
 	nbd_server_up /run/files/nbd.img
-	nbd_connect nbd1 -timeout 2
+	nbd_connect nbd1 -timeout 10
 	iocorectl detach --keep s
 	iocorectl disk delete s
 	nbd-client -d /dev/nbd0
-	load 4
+	load_of_a_held_disk
 	iocorectl disk create s --path /dev/nbd1 --serial NBD --core io0
 	expect_eq "device" "$(attach_wait s)" ioca
-	loaded
+	load_ended
 	host_reads_it /run/files/nbd.img
 	expect_eq "the guest's disk" "$(guest 'cat /sys/block/ioca/diskseq')" "$device"
 	expect_eq "bad completions" "$(guest cat /sys/block/ioca/iocore/bad_completions)" 0

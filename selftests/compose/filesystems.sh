@@ -5,6 +5,8 @@
 
 . "$(dirname "$0")/stack.sh"
 
+# Hundreds of processes are slow on an emulated CPU.
+export GUEST_TIMEOUT=900
 # Operations of each stressor; a soak asks for more.
 OPS=${IOCORE_FS_OPS:-60}
 
@@ -60,7 +62,7 @@ stress()
 	tool stress-ng --temp-path /mnt/s --hdd 1 --hdd-ops "$OPS" --hdd-bytes 4m \
 		--hdd-opts fsync,rd-rnd,wr-rnd \
 		--dir 1 --dir-ops "$OPS" --rename 1 --rename-ops $((OPS * 10)) \
-		--metrics-brief --timeout 60
+		--metrics-brief --timeout 600
 }
 
 # The sums again, after everything was read from the disk anew.

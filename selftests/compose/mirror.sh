@@ -40,8 +40,7 @@ leg_failed()
 	load "$SECONDS_OF_LOAD"
 	mdadm --fail /dev/md0 /dev/n1
 	md_state U_
-	sleep 1
-	mdadm --remove /dev/md0 /dev/n1
+	wait_for 10 mdadm --remove /dev/md0 /dev/n1
 	sleep 1
 	mdadm --re-add /dev/md0 /dev/n1
 	md_whole
@@ -52,10 +51,10 @@ leg_failed()
 # Not said by mdadm: the device is gone from the machine.
 leg_pulled()
 {
-	load "$SECONDS_OF_LOAD"
+	load_until_told
 	rmdir $NULLB/n0
 	wait_for 20 md_state _U
-	loaded
+	load_ended
 	stack_is_fine
 	load 2
 	null_up n0 size=64
@@ -125,11 +124,11 @@ raid_lost()
 
 raid_leg_fails()
 {
-	load "$SECONDS_OF_LOAD"
+	load_until_told
 	dm_swap m1 0 8192 error
 	dm_swap d1 0 98304 error
 	wait_for 20 raid_lost
-	loaded
+	load_ended
 	stack_is_fine
 }
 

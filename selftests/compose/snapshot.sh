@@ -26,6 +26,11 @@ past_up()
 	content 30 2 > /tmp/past
 }
 
+counted_on()
+{
+	[ "$(counter)" -gt "$1" ]
+}
+
 # during COMMAND...: under a verifying load and a counting writer
 during()
 {
@@ -37,8 +42,7 @@ during()
 	"$@"
 	high=$(counter)
 	echo "$low $high" > /tmp/counts
-	sleep 1
-	expect_ge "counted on" "$(counter)" $((high + 1))
+	wait_for 20 counted_on "$high"
 	counter_stop
 	loaded
 	# The past is gone from the disk.

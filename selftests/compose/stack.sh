@@ -14,6 +14,8 @@ LIB=$(dirname "${BASH_SOURCE[0]}")/../lib
 . "$LIB/vm.sh"
 # shellcheck source=selftests/lib/direct.sh
 . "$LIB/direct.sh"
+# shellcheck source=selftests/lib/load.sh
+. "$LIB/load.sh"
 # shellcheck source=selftests/lib/guest_tools.sh
 . "$LIB/guest_tools.sh"
 
@@ -97,7 +99,8 @@ counter_start()
 					printf \"%-511d\\n\" \$n |
 						dd of=/dev/ioca bs=1M seek=\$at conv=fsync
 				done
-				echo \$n > /tmp/count.n
+				echo \$n > /tmp/count.new
+				mv /tmp/count.new /tmp/count.n
 			done
 			: > /tmp/count.end' < /dev/null > /dev/null 2>&1 &"
 	wait_for 20 guest '[ "$(cat /tmp/count.n)" -ge 3 ]'
@@ -206,6 +209,12 @@ expect_near()
 		fail "$1: $2 is not within ${4:-10} % of $3"
 }
 
+# On port 10809.
+nbd_listens()
+{
+	grep -qE ':2A39 .* 0A ' /proc/net/tcp /proc/net/tcp6
+}
+
 # nbd_server_up FILE
 nbd_server_up()
 {
@@ -221,6 +230,7 @@ nbd_server_up()
 	END
 	nbd-server -C /tmp/nbd.conf -p /tmp/nbd.pid
 	wait_for 15 test -s /tmp/nbd.pid
+	wait_for 15 nbd_listens
 }
 
 # nbd_connect DEVICE [ARG...]: ARGs are those of nbd-client

@@ -70,7 +70,7 @@ load_loop()
 	local i
 
 	for i in 1 2 3 4 5 6 7 8 9 10; do
-		rmmod iocore
+		module_down iocore
 		insmod /iocore/build/host/iocore.ko
 	done
 }

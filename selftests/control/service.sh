@@ -222,15 +222,20 @@ reboot()
 	as_before
 }
 
+# Its lines come by the journal, which takes its time.
+says_why()
+{
+	ctl status --lines=20 iocore.service > /run/service-status || true
+	grep -qE "iocorectl.*: .*$1" /run/service-status
+}
+
 # fails_with PATTERN: the start fails, says why, and the file stays
 fails_with()
 {
 	cp $STATE /run/service-bad
 	! ctl start iocore.service || fail "it started"
 	service_is failed
-	ctl status --lines=20 iocore.service > /run/service-status || true
-	cat /run/service-status
-	grep -qE "iocorectl.*: .*$1" /run/service-status
+	wait_for 10 says_why "$1"
 	ctl stop iocore.service
 	cmp $STATE /run/service-bad
 }

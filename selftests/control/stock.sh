@@ -8,8 +8,11 @@
 cleanup()
 {
 	L2=stock l2-kill
-	rmmod kvm_amd kvm_intel
-	rmmod kvm
+	local m
+
+	for m in kvm_amd kvm_intel kvm; do
+		[ ! -d /sys/module/$m ] || (module_down $m)
+	done
 	modules_up
 }
 

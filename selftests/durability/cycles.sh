@@ -53,7 +53,7 @@ cycle_all()
 finds_attachment()
 {
 	expect_eq "device" "$(attach_wait d0)" ioca
-	expect_refusal 1 'attachments 1' leak_check
+	LEAK_WAIT=1 expect_refusal 1 'attachments 1' leak_check
 	iocorectl detach d0
 	wait_for 15 guest_lacks ioca
 }

@@ -289,12 +289,12 @@ onto()
 	echo "0 $(sectors /dev/disk) linear /dev/$1 0"
 }
 
-# null_blk takes two seconds for a request, and is given a tenth of one.
+# null_blk takes ten seconds for a request, and is given a tenth of one.
 timeouts()
 {
 	local before
 
-	null_up late size=64 irqmode=2 completion_nsec=2000000000
+	null_up late size=64 irqmode=2 completion_nsec=50000000000
 	echo 100 > /sys/block/late/queue/io_timeout
 	echo 2 > /sys/block/late/queue/nomerges
 	before=$(disk_stat d0 errors)
@@ -308,19 +308,19 @@ timeouts()
 	rmdir $NULLB/late
 }
 
-# A tenth of a second for a request, and half of it is given: those that are under
+# Half a second for a request, and a fifth of it is given: those that are under
 # way whenever the block layer looks fail, the others do not.
 timeouts_under_load()
 {
 	local STORM_BLOCKS=128
 
-	null_up late size=64 irqmode=2 completion_nsec=100000000
+	null_up late size=64 irqmode=2 completion_nsec=500000000
 	echo 2 > /sys/block/late/queue/nomerges
 	iocorectl disk create late --path /dev/late
 	expect_eq "device" "$(attach_wait late)" iocb
 	guest 'echo 2 > /sys/block/iocb/queue/nomerges'
 	storm_start iocb late
-	echo 50 > /sys/block/late/queue/io_timeout
+	echo 100 > /sys/block/late/queue/io_timeout
 	wait_for "$(cycles 60 600)" errors_since 0 "$(cycles 20 500)" late
 	echo 30000 > /sys/block/late/queue/io_timeout
 	storm_ends
@@ -426,7 +426,7 @@ gone_ends()
 	expect_eq "in flight" "$(disk_stat "$1" in_flight)" 0
 	expect_eq "bad completions" "$(guest cat /sys/block/iocb/iocore/bad_completions)" 0
 	guest_log_is_clean
-	timeout 30 iocorectl detach "$1"
+	timeout 150 iocorectl detach "$1"
 	wait_for 15 guest_lacks iocb
 	iocorectl disk delete "$1"
 }

@@ -252,7 +252,7 @@ offline()
 
 	dev=/sys/block/$(scsi_disk)/device
 	echo 1 > "$dev/queue_depth"
-	echo 2 > "$dev/timeout"
+	echo 20 > "$dev/timeout"
 	echo "0 -1 $READ" > $DEBUG/*/error
 	guest "rm -f /tmp/read.*
 		setsid sh -c 'blocks read /dev/ioca 0 8 > /tmp/read.log

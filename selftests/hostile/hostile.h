@@ -10,10 +10,13 @@
 #define _HOSTILE_H
 
 #include <linux/bits.h>
+#include <linux/jiffies.h>
 #include <linux/iocore_ring.h>
 #include <linux/types.h>
 
 #define HOSTILE_RESULT	256
+/* For the host's answer, in jiffies. */
+#define HOSTILE_WAIT	(60 * HZ)
 
 /**
  * struct hostile - one run of one case

@@ -29,11 +29,12 @@ static void push_many(struct hostile_ring *r)
 /* Wait until the host has copied something; so there is something in flight. */
 static bool wait_started(struct hostile *h, struct hostile_ring *r)
 {
-	int i;
+	unsigned long end = jiffies + HOSTILE_WAIT;
 
-	for (i = 0; i < 20000; i++) {
+	while (time_before(jiffies, end)) {
 		if (READ_ONCE(r->hdr->sq_head))
 			return true;
+		cond_resched();
 		udelay(5);
 	}
 	hostile_fail(h, "the host takes no request");

@@ -11,7 +11,6 @@
 
 #include "hostile.h"
 
-#define WAIT_MS		5000
 /* No completion crosses this index: the ring is polled. */
 #define NEVER_NOTIFY	0x80000000U
 
@@ -98,9 +97,9 @@ void hostile_ring_publish(struct hostile_ring *r)
 
 bool hostile_ring_next(struct hostile_ring *r, struct iocore_cqe *cqe)
 {
-	int ms;
+	unsigned long end = jiffies + HOSTILE_WAIT;
 
-	for (ms = 0; ms < WAIT_MS; ms++) {
+	while (time_before(jiffies, end)) {
 		/* F, pairs with E */
 		if (virt_load_acquire(&r->hdr->cq_tail) != r->cq_head) {
 			*cqe = r->cq[r->cq_head++ & (r->depth - 1)];
@@ -116,9 +115,9 @@ bool hostile_ring_next(struct hostile_ring *r, struct iocore_cqe *cqe)
 
 bool hostile_ring_wait_broken(struct hostile_ring *r)
 {
-	int ms;
+	unsigned long end = jiffies + HOSTILE_WAIT;
 
-	for (ms = 0; ms < WAIT_MS; ms++) {
+	while (time_before(jiffies, end)) {
 		if (READ_ONCE(r->hdr->flags) & IOCORE_RING_BROKEN)
 			return true;
 		usleep_range(100, 1000);

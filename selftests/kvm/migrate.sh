@@ -9,6 +9,8 @@
 HERE=$(cd "$(dirname "$0")" && pwd)
 SOCK=/tmp/migrate.sock
 MIB=16
+# ask() waits for long.
+export GUEST_TIMEOUT=300
 
 cleanup()
 {
@@ -97,7 +99,7 @@ busy()
 begin()
 {
 	busy
-	MEM=512M CPU_PM=off BOOT_TIMEOUT=200 L2=dst setsid l2-start \
+	MEM=512M CPU_PM=off L2=dst setsid l2-start \
 		-incoming "unix:$SOCK" > /tmp/migrate.dst 2>&1 &
 	(wait_for 60 test -S $SOCK) || fail "$(cat /tmp/migrate.dst /run/l2/dst/qemu.log)"
 	qmp src migrate-set-parameters '{"max-bandwidth": 50000000, "downtime-limit": 1}'
@@ -109,6 +111,9 @@ reads()
 {
 	local before after
 
+	wait_for 60 rounds 2
+	# A round takes longer than a CPU stands still, so that none finds nothing.
+	qmp src migrate-set-parameters '{"max-bandwidth": 4000000}'
 	wait_for 60 rounds 3
 	before=$(ask src sum)
 	expect_eq "read" "$(ask src 'read 12345')" "done"
@@ -125,7 +130,7 @@ arrives()
 	expect_eq "close" "$(ask src close)" "done"
 	iocorectl detach d0
 	VM=src guest 'rm /run/busy'
-	qmp src migrate-set-parameters '{"downtime-limit": 2000}'
+	qmp src migrate-set-parameters '{"max-bandwidth": 50000000, "downtime-limit": 2000}'
 	wait_for 90 completed
 	# What l2-start waits for was said in the guest's former life.
 	echo "iocore-agent: ready" >> "$RUN/dst-console.log"

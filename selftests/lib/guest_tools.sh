@@ -68,6 +68,7 @@ guest_tools()
 	fi
 	tools_umount
 	if [ ! -e "$SYS/vms/$(vm_pid "$VM")-0/disks/$GUEST_TOOLS_DISK" ]; then
+		wait_for 15 guest_lacks $GUEST_TOOLS_DEV
 		iocorectl attach --vm "$(vm_pid "$VM")" --slot $GUEST_TOOLS_SLOT $GUEST_TOOLS_DISK
 	fi
 	wait_for 15 guest_has $GUEST_TOOLS_DEV

@@ -6,8 +6,29 @@
 # It goes on for as long as what happens takes, on a slow machine too.
 
 # load_until_told [DEVICE]: random writes of mixed sizes, flushes among them, all
-# read back. LOAD is the engine, if it is to be another.
+# read back, of which some have ended. LOAD is the engine, if it is to be another.
 load_until_told()
+{
+	local before
+
+	before=$(guest_writes "${1:-ioca}")
+	load_of_a_held_disk "$@"
+	wait_for 30 load_writes "${1:-ioca}" "$before"
+}
+
+guest_writes()
+{
+	guest "awk '{ print \$5 }' /sys/block/$1/stat"
+}
+
+# load_writes DEVICE BEFORE: it has begun, or has ended in an error
+load_writes()
+{
+	guest '[ -s /tmp/load.rc ]' || [ "$(guest_writes "$1")" -gt "$2" ]
+}
+
+# The same, where no write ends for now.
+load_of_a_held_disk()
 {
 	guest "rm -f /tmp/load.rc /tmp/load.stop
 		setsid sh -c 'rc=0

@@ -255,10 +255,11 @@ expect_refusal()
 	printf '%s\n' "$out" | grep -qiE -- "$pattern" || fail "'$*' does not say '$pattern'"
 }
 
-# wait_for SECONDS COMMAND...
+# wait_for SECONDS COMMAND...: more than that on a fast machine; an emulated one may
+# be several times as slow
 wait_for()
 {
-	local deadline=$((SECONDS + $1))
+	local deadline=$((SECONDS + $1 * 6))
 
 	shift
 	until "$@" > /dev/null 2>&1; do

@@ -137,6 +137,8 @@ attach_wait()
 
 	dev=$(attach "$@")
 	VM=${2:-l2} wait_for 15 guest_has "$dev"
+	# Who opens it waits until its partitions have been looked for.
+	VM=${2:-l2} guest ": < /dev/$dev" > /dev/null 2>&1 || true
 	echo "$dev"
 }
 
@@ -148,6 +150,11 @@ disk_stat()
 vm_names()
 {
 	ls "$SYS/vms" 2>/dev/null
+}
+
+no_vms()
+{
+	[ -z "$(vm_names)" ]
 }
 
 # Takes down what a collection has put between null_blk and iocore.

@@ -36,7 +36,7 @@ under_load()
 		--runtime=200 > /tmp/fio.log 2>&1 &
 	fio=$!
 	wait_for 60 reads_more "$1" $((before + 100))
-	timeout 30 iocorectl detach "$1"
+	timeout 150 iocorectl detach "$1"
 	expect_eq "in flight after detach" "$(disk_stat "$1" in_flight)" 0
 	if wait $fio; then
 		fail "fio did not notice"

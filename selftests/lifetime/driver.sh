@@ -120,6 +120,7 @@ boots_up()
 {
 	null_up n1
 	iocorectl disk create d1 --path /dev/n1
+	L2=boots l2-kill
 	L2=boots CPU_PM=off MEM=512M l2-start -action reboot=reset
 	expect_eq "device" "$(attach_wait d1 boots)" ioca
 }

@@ -194,7 +194,7 @@ static bool polled_read(void)
 	__atomic_store_n(&hdr->sq_tail, 1, __ATOMIC_RELEASE);
 	if (minivm_hypercall(&vm, IOCORE_HC, IOCORE_HC_KICK, 0, 0))
 		return false;
-	for (i = 0; i < 500 && !__atomic_load_n(&hdr->cq_tail, __ATOMIC_ACQUIRE); i++)
+	for (i = 0; i < 6000 && !__atomic_load_n(&hdr->cq_tail, __ATOMIC_ACQUIRE); i++)
 		usleep(10000);
 	return hdr->cq_tail == 1 && cqe->tag == 1 && cqe->status == IOCORE_S_OK;
 }

@@ -22,7 +22,7 @@ prepare()
 	iocorectl disk create slow --path /dev/n1
 	iocorectl disk create nvme --path /dev/nvme0n1p1
 	iocorectl disk create file --path /run/files/kill.img
-	expect_eq "pages pinned at first" "$(pins)" 0
+	wait_for 10 unpinned
 }
 
 # All four disks at once.
@@ -40,6 +40,16 @@ test_more()
 	[ "$(disk_stat slow reads)" -gt $(($1 + 16)) ]
 }
 
+in_the_middle()
+{
+	[ $(($(disk_stat slow in_flight) + $(disk_stat fast in_flight))) -ge 1 ]
+}
+
+unpinned()
+{
+	[ "$(pins)" -eq 0 ]
+}
+
 settled()
 {
 	[ -z "$(vm_names)" ] && [ -z "$(iocore_threads | grep -v '^iocore/io0$')" ]
@@ -53,12 +63,14 @@ kill_once()
 	for d in fast slow nvme file; do
 		attach $d > /dev/null
 	done
-	wait_for 15 guest_has iocd
+	for d in ioca iocb iocc iocd; do
+		wait_for 15 guest_has $d
+	done
 	before=$(disk_stat slow reads)
 	load
 	wait_for 30 test_more "$before"
 	sleep 0.$((RANDOM % 10))
-	expect_ge "requests in flight" "$(($(disk_stat slow in_flight) + $(disk_stat fast in_flight)))" 1
+	wait_for 10 in_the_middle
 	l2-kill
 	wait_for 20 settled
 	for d in fast slow nvme file; do

@@ -63,6 +63,11 @@ inside()
 	[ "$(disk_stat d in_flight)" -ge 1 ]
 }
 
+written_more()
+{
+	[ "$(disk_stat d writes)" -gt "$1" ]
+}
+
 verify_while_moving()
 {
 	local fio i before
@@ -71,6 +76,7 @@ verify_while_moving()
 	fio_guest ioca --rw=randrw --bsrange=512-64k --size=8m --iodepth=32 --loops=6 \
 		--verify=crc32c --verify_fatal=1 --verify_backlog=64 > /tmp/fio.log 2>&1 &
 	fio=$!
+	wait_for 20 written_more "$(disk_stat d writes)"
 	i=0
 	while kill -0 $fio 2>/dev/null && [ $i -lt 20 ]; do
 		to "/dev/mapper/way$((i % 2 ? 1 : 2))"
@@ -142,8 +148,7 @@ interrupted()
 	wait_for 30 inside
 	bash -c "echo /dev/mapper/way2 > $PATH_FILE" 2> /dev/null &
 	mover=$!
-	sleep 1
-	kill -0 $mover || fail "the mover did not wait"
+	wait_for 15 grep -q gate "/proc/$mover/wchan"
 	if to /dev/mapper/way2 2> /dev/null; then
 		fail "a second mover got through"
 	fi

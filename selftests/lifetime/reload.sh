@@ -16,19 +16,20 @@ count()
 
 in_the_storm()
 {
-	local storm i=0
+	local storm i=0 end
 
-	"$STORM" 2 "$(cycles 8 60)" > "$LOG" 2>&1 &
+	"$STORM" 2 1200 > "$LOG" 2>&1 &
 	storm=$!
-	while kill -0 $storm 2> /dev/null; do
+	end=$((SECONDS + $(cycles 8 60)))
+	while [ $SECONDS -lt $end ] || [ $i -lt 5 ]; do
 		# A VM's call may hold the module for a moment.
 		module_down iocore
 		insmod /iocore/build/host/iocore.ko
 		i=$((i + 1))
 	done
+	kill $storm
 	wait $storm || note "$(head -n 3 "$LOG")"
 	note "$i times; $(tail -n 1 "$LOG")"
-	expect_ge "unloaded" "$i" 3
 	expect_eq "wrong answers" "$(count wrong)" 0
 	expect_ge "answers of a host with iocore" "$(count served)" 10
 	expect_ge "answers of a host without" "$(count absent)" 10
@@ -68,11 +69,6 @@ prepare()
 	l2-kill > /dev/null 2>&1 || true
 	L2=smp l2-kill > /dev/null 2>&1 || true
 	wait_for 20 no_vms
-}
-
-no_vms()
-{
-	[ -z "$(vm_names)" ]
 }
 
 tap_begin

@@ -30,7 +30,7 @@ expires()
 {
 	iocorectl detach d0
 	wait_for 15 guest_lacks ioca
-	set_timeout d0 4
+	set_timeout d0 20
 	attach_wait d0 $VM
 	load_until_told
 	leave d0
@@ -108,6 +108,7 @@ ready_times()
 
 boots_up()
 {
+	L2=$VM l2-kill
 	L2=$VM CPU_PM=off VCPUS=2 l2-start -action reboot=reset
 	expect_eq "device" "$(attach_wait d0 $VM)" ioca
 }

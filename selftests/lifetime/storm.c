@@ -4,6 +4,8 @@
  *
  * usage: storm VMS SECONDS
  *
+ * It ends after SECONDS, or when it is told by SIGTERM.
+ *
  * Each answer must be one that a host with iocore gives to such a call, or that
  * of a host without. The last line says how many there were of each, over all
  * VMs: "served N absent N wrong N".
@@ -11,6 +13,7 @@
 #include <linux/iocore_ring.h>
 #include <linux/kvm_para.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -27,7 +30,7 @@ struct storm {
 };
 
 static struct storm storms[VMS_MAX];
-static time_t end;
+static volatile time_t end;
 
 static void judge(struct storm *s, const char *what, int got, int want, int other)
 {
@@ -71,6 +74,12 @@ static void *storm_thread(void *data)
 	return NULL;
 }
 
+static void stop(int nr)
+{
+	(void)nr;
+	end = 0;
+}
+
 int main(int argc, char **argv)
 {
 	unsigned long served = 0, absent = 0, wrong = 0;
@@ -80,6 +89,7 @@ int main(int argc, char **argv)
 		return 2;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	end = time(NULL) + atoi(argv[2]);
+	signal(SIGTERM, stop);
 	for (i = 0; i < vms; i++)
 		if (minivm_make(&storms[i].vm, 0, 0) ||
 		    pthread_create(&storms[i].thread, NULL, storm_thread, &storms[i]))

@@ -33,7 +33,7 @@ static bool settles(const char *path)
 {
 	int i;
 
-	for (i = 0; i < 100; i++) {
+	for (i = 0; i < 1200; i++) {
 		if (!entries(path))
 			return true;
 		usleep(50000);

@@ -159,7 +159,7 @@ nothing_left()
 	for vm in $(names); do
 		L2=$vm l2-kill
 	done
-	expect_eq "VMs known" "$(vm_names)" ""
+	wait_for 10 no_vms
 	expect_eq "pages pinned" "$(pins)" 0
 	host_clear
 	expect_eq "threads" "$(iocore_threads)" ""

@@ -15,7 +15,7 @@ prepare()
 	only $VM
 	null_up n0
 	# Slow enough that guest and host have both stopped polling by then.
-	null_up n1 irqmode=2 completion_nsec=5000000
+	null_up n1 irqmode=2 completion_nsec=20000000
 	core_up io0 0 1000000
 	iocorectl disk create d0 --path /dev/n0 --core io0
 	iocorectl disk create d1 --path /dev/n1 --core io0
@@ -58,7 +58,8 @@ awake()
 {
 	local before direct
 
-	guest 'setsid sh -c "while [ ! -e /tmp/rest ]; do :; done" < /dev/null > /dev/null 2>&1 &'
+	trap 'guest touch /tmp/rest' EXIT
+	guest 'rm -f /tmp/rest; setsid sh -c "while [ ! -e /tmp/rest ]; do :; done" < /dev/null > /dev/null 2>&1 &'
 	before=$(vm_stat notifications_direct $VM)
 	verify ioca --iodepth=1 --bs=4k --bsrange=4k-4k --size=2m
 	guest touch /tmp/rest

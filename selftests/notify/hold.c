@@ -20,8 +20,11 @@ static unsigned int escapes_allowed(void)
 
 static void expect_revoked(struct vm *vm)
 {
+	/* Escapes have to come faster than they are forgiven. */
+	put_text(PARAMS, "direct_period_ms", "20");
 	scenario_check(vcpu_reaches(vm, "escapes", 1, LONG), "an NMI gets its CPU back");
 	scenario_check(vcpu_becomes(vm, "inject", LONG), "the host tires of it");
+	put_text(PARAMS, "direct_period_ms", "100");
 	scenario_check(vcpu_number(vm, "escapes") >= escapes_allowed(),
 		       "not before as many escapes as are allowed");
 }

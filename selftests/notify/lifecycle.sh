@@ -205,6 +205,7 @@ unload()
 {
 	L2=halts l2-kill
 	host_clear
+	wait_for 10 no_vms
 	host_is_fine
 	module_down iocore
 	if grep kvm-direct /proc/interrupts; then fail "vectors are left"; fi

@@ -40,6 +40,7 @@ beside_iocore()
 {
 	local refused direct
 
+	trap 'move_to 1' EXIT
 	move_to 0
 	refused=$(entered physical-CPU)
 	direct=$(entered direct)
@@ -63,6 +64,11 @@ back()
 	guest_is_fine
 }
 
+refused_more_than()
+{
+	[ "$(entered physical-CPU)" -gt "$1" ]
+}
+
 in_a_loop()
 {
 	local i refused
@@ -73,6 +79,8 @@ in_a_loop()
 		move_to $((i % 2))
 		sleep 0.1
 	done
+	move_to 0
+	wait_for 5 refused_more_than "$refused"
 	move_to 1
 	loaded
 	note "$(mix)"

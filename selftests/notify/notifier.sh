@@ -117,11 +117,10 @@ polls_only_under_load()
 {
 	local idle0 idle1 all0 all1
 
-	read -r idle0 all0 <<< "$(guest 'awk "/^cpu /{ s = 0; for (i = 2; i <= NF; i++) s += \$i
-		print \$5 + \$6, s }" /proc/stat')"
-	sleep 3
-	read -r idle1 all1 <<< "$(guest 'awk "/^cpu /{ s = 0; for (i = 2; i <= NF; i++) s += \$i
-		print \$5 + \$6, s }" /proc/stat')"
+	read -r idle0 all0 idle1 all1 <<< "$(guest 'ticks() {
+			awk "/^cpu /{ s = 0; for (i = 2; i <= NF; i++) s += \$i
+				print \$5 + \$6, s }" /proc/stat; }
+		echo $(ticks; sleep 6; ticks)' | tr -d '\r')"
 	note "idle: $((idle1 - idle0)) of $((all1 - all0)) ticks"
 	expect_ge "per cent idle" $(((idle1 - idle0) * 100 / (all1 - all0))) 50
 	gone

@@ -211,7 +211,7 @@ static void timer(void)
 	irqs_off();
 	note("unmasked", irqs);
 	irqs = 2;
-	apic_write(APIC_TMICT, 1000000000);
+	apic_write(APIC_TMICT, 0xffffffff);
 	apic_write(APIC_TMICT, 0);
 	spin();
 	want("stopped", apic_bit(APIC_IRR, 0x55), 0);

@@ -250,7 +250,7 @@ static void allow_direct(struct same_vm *vm)
 		die("IOCORE_ALLOW");
 	/* The binding of the VM before may still be going. */
 	for (tries = 0; ioctl(dev, IOCORE_ATTACH, &attach); tries++) {
-		if (errno != EBUSY || tries == 100)
+		if (errno != EBUSY || tries == 3000)
 			die("IOCORE_ATTACH");
 		usleep(20000);
 	}

@@ -26,13 +26,16 @@ l2_alive()
 		[ "$(sed 's/.*) //' "/proc/$pid/stat" 2>/dev/null | cut -c1)" != Z ]
 }
 
-# Wait for the VMM to be gone; $1: tries of 0.1 s.
+# Wait for the VMM to be gone, all its threads: the last of them ends the VM.
+# $1: tries of 0.1 s.
 l2_wait_gone()
 {
-	local i
+	local i pid tasks
 
+	pid=$(l2_pid)
 	for ((i = 0; i < $1; i++)); do
-		l2_alive || return 0
+		tasks=("/proc/$pid/task/"*)
+		l2_alive || [ ${#tasks[@]} -gt 1 ] || return 0
 		sleep 0.1
 	done
 	return 1
