@@ -2,20 +2,34 @@
 /*
  * The write cache of a disk: write back, or write through
  *
- * The block layer drops flushes of a disk that it was told is write through. So
- * the host is in write through before the block layer hears of it, and the block
- * layer is in write back before the host is. Before the host is asked to go to
- * write through, or asked whether it is there, @cache_state is ASKING, and THROUGH
- * before the answer is acted on: if the disk is replayed at that moment,
- * iocore_cache_replay() sees it and waits for the outcome, or the host has answered
- * for an epoch that is over, and the answer is not used.
+ * The block layer is told write back, always. If it were told write through, it
+ * would drop flushes and FUA when a bio is submitted, and nobody knows how long
+ * that bio waits until it is a request here: it may be carried out when the host
+ * is in write back again. So in write through the driver ends flushes by itself,
+ * iocore_cache_ends_flush(), and FUA goes to the host, to which it means nothing.
  *
- * The block layer drops FUA and flushes when a bio is submitted, which may then
- * wait for a frozen queue. So those that the way back to write back lets go are
- * durable by our own doing for a while, @durable_until.
+ * The host is in write through before flushes end here, and they go to the host
+ * before it is in write back:
  *
- * Changing the limits of a queue waits for its I/O, which may wait for a replay.
- * Hence @cache_lock, which no replay takes.
+ *   BACK       flushes go to the host
+ *   ASKING     they still do; the host is asked to go to write through, or
+ *              whether it is there
+ *   SETTLING   they still do; it is there. What was submitted before ends, and
+ *              then is flushed
+ *   THROUGH    flushes end here: what ended before is durable
+ *
+ * If the disk is replayed, iocore_cache_replay() sees the state: in ASKING it
+ * waits for the outcome, or the host has answered for an epoch that is over, and
+ * the answer is not used; from SETTLING on the host that has it now must go to
+ * write through as well.
+ *
+ * A request that is sequenced of several (a flush, its data, for want of FUA a
+ * flush behind them) may see one state after another. Each flush is right by
+ * itself: if it meets THROUGH, the host was in write through when it carried out
+ * whatever ended before.
+ *
+ * SETTLING waits for I/O, which may wait for a replay. Hence @cache_lock, which
+ * no replay takes.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -25,58 +39,53 @@
 
 #include "iocore_blk.h"
 
-/* Much longer than a task that was woken takes to submit its bio. */
-#define IOCORE_CACHE_SETTLE	(5 * HZ)
-
 static void set_state(struct iocore_disk *disk, enum iocore_cache_state state)
 {
 	WRITE_ONCE(disk->cache_state, state);
 }
 
-static int tell_block_layer(struct iocore_disk *disk, bool through)
+/* What is submitted has ended, or has failed. */
+static void drain(struct iocore_disk *disk)
 {
-	struct queue_limits lim = queue_limits_start_update(disk->gd->queue);
+	unsigned int memflags = blk_mq_freeze_queue(disk->gd->queue);
 
-	iocore_limits_cache(disk, through, &lim);
-	return queue_limits_commit_update_frozen(disk->gd->queue, &lim);
-}
-
-static int go_back(struct iocore_disk *disk)
-{
-	int ret = tell_block_layer(disk, false);
-
-	if (ret)
-		return ret;
-	WRITE_ONCE(disk->durable_until, jiffies + IOCORE_CACHE_SETTLE);
-	set_state(disk, IOCORE_CACHE_BACK);
-	return 0;
+	blk_mq_unfreeze_queue(disk->gd->queue, memflags);
 }
 
 /*
- * The host is in write through, for what was submitted since. Before the block
- * layer drops flushes, what was submitted earlier has to end, which an update of
- * its limits waits for, and to be flushed: no other flush may ever follow.
+ * The host is in write through, for what was submitted since. What was submitted
+ * earlier may have missed the host's own flush, and no other may ever follow.
+ * A replay may have taken SETTLING back.
  */
 static int go_through(struct iocore_disk *disk)
 {
 	int ret;
 
-	set_state(disk, IOCORE_CACHE_THROUGH);
-	ret = tell_block_layer(disk, false);
-	if (!ret)
-		ret = blkdev_issue_flush(disk->gd->part0);
-	if (!ret)
-		ret = tell_block_layer(disk, true);
-	if (ret)
-		set_state(disk, IOCORE_CACHE_BACK);
-	return ret;
+	set_state(disk, IOCORE_CACHE_SETTLING);
+	drain(disk);
+	ret = blkdev_issue_flush(disk->gd->part0);
+	if (!ret && cmpxchg(&disk->cache_state, IOCORE_CACHE_SETTLING,
+			    IOCORE_CACHE_THROUGH) == IOCORE_CACHE_SETTLING)
+		return 0;
+	set_state(disk, IOCORE_CACHE_BACK);
+	return ret ?: -EAGAIN;
 }
 
-/* The block layer is told write back, and stays so until the host has answered. */
+/* Flushes go to the host, and do so until it has answered, or has switched. */
 static void asking(struct iocore_disk *disk)
 {
 	set_state(disk, IOCORE_CACHE_ASKING);
-	smp_mb();	/* before the host answers, or switches; see above */
+	smp_mb();	/* before the host is asked; pairs with iocore_cache_replay() */
+}
+
+/*
+ * The host has gone to write back without a word. What it has not made durable
+ * since may have seen its flush end here: now it gets one.
+ */
+static int go_back(struct iocore_disk *disk)
+{
+	set_state(disk, IOCORE_CACHE_BACK);
+	return blkdev_issue_flush(disk->gd->part0);
 }
 
 /* Follow what the host says now. */
@@ -94,7 +103,8 @@ static int follow_host(struct iocore_disk *disk)
 		ret = -ESTALE;
 	through = !ret && !(info.flags & IOCORE_DISK_FLUSH);
 	if (ret || through == was) {
-		set_state(disk, was ? IOCORE_CACHE_THROUGH : IOCORE_CACHE_BACK);
+		if (!was)
+			set_state(disk, IOCORE_CACHE_BACK);
 		return ret;
 	}
 	return through ? go_through(disk) : go_back(disk);
@@ -123,6 +133,12 @@ void iocore_cache_changed(struct iocore_disk *disk, u32 flags)
 	queue_work(iocore_disk_wq, &disk->cache);
 }
 
+static int ask_host(struct iocore_disk *disk, bool write_back)
+{
+	return iocore_hc_cache(disk->info.slot, READ_ONCE(disk->info.epoch), write_back);
+}
+
+/* If it can't be done, the host does not stay where nobody wants it. */
 static int set_through(struct iocore_disk *disk)
 {
 	int ret;
@@ -130,25 +146,27 @@ static int set_through(struct iocore_disk *disk)
 	if (iocore_cache_through(disk))
 		return 0;
 	asking(disk);
-	ret = iocore_hc_cache(disk->info.slot, READ_ONCE(disk->info.epoch), false);
+	ret = ask_host(disk, false);
 	if (ret) {
 		set_state(disk, IOCORE_CACHE_BACK);
 		return ret;
 	}
-	return go_through(disk);
+	ret = go_through(disk);
+	if (ret)
+		ask_host(disk, true);
+	return ret;
 }
 
-/* If the host does not follow, the block layer has to go where the host is. */
+/* If the host does not follow, we have to go where it is. */
 static int set_back(struct iocore_disk *disk)
 {
 	int ret;
 
 	if (!iocore_cache_through(disk))
 		return 0;
-	ret = go_back(disk);
-	if (ret)
-		return ret;
-	ret = iocore_hc_cache(disk->info.slot, READ_ONCE(disk->info.epoch), true);
+	set_state(disk, IOCORE_CACHE_BACK);
+	smp_mb();	/* what the host completes from now on meets BACK */
+	ret = ask_host(disk, true);
 	if (ret)
 		follow_host(disk);
 	return ret;
@@ -172,15 +190,23 @@ int iocore_cache_set(struct iocore_disk *disk, bool through)
 /*
  * The disk is back under the epoch of @info, and nothing was submitted yet: a
  * disk that was write through must be so again. Never waits for I/O. While the
- * host is asked, not yet: what it says may be about an epoch that is over.
+ * host is asked, not yet: what it says may be about an epoch that is over. A
+ * switch that is not complete is rather given up than the disk.
  */
 int iocore_cache_replay(struct iocore_disk *disk, const struct iocore_disk_info *info)
 {
-	u32 state = READ_ONCE(disk->cache_state);
+	u32 state;
+	int ret;
 
+	smp_mb();	/* the new epoch is set; pairs with asking() */
+	state = READ_ONCE(disk->cache_state);
 	if (state == IOCORE_CACHE_BACK || !(info->flags & IOCORE_DISK_FLUSH))
 		return 0;
 	if (state == IOCORE_CACHE_ASKING)
 		return -EBUSY;
-	return iocore_hc_cache(info->slot, info->epoch, false);
+	ret = iocore_hc_cache(info->slot, info->epoch, false);
+	if (ret && cmpxchg(&disk->cache_state, IOCORE_CACHE_SETTLING,
+			   IOCORE_CACHE_BACK) == IOCORE_CACHE_SETTLING)
+		return 0;
+	return ret;
 }

@@ -16,6 +16,7 @@
 #include <linux/blkdev.h>
 #include <linux/bvec.h>
 #include <linux/io.h>
+#include <linux/sched/mm.h>
 #include <linux/syscore_ops.h>
 #include <linux/version.h>
 #include <linux/workqueue.h>
@@ -108,6 +109,28 @@ static void name(struct rq_list *rqs)			\
 
 #endif /* rq_list_add */
 
+/* Since 6.14 a freeze begins a scope without I/O by itself. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 14, 0)
+
+static inline unsigned int compat_freeze_queue(struct request_queue *q)
+{
+	unsigned int memflags = memalloc_noio_save();
+
+	blk_mq_freeze_queue(q);
+	return memflags;
+}
+
+static inline void compat_unfreeze_queue(struct request_queue *q, unsigned int memflags)
+{
+	blk_mq_unfreeze_queue(q);
+	memalloc_noio_restore(memflags);
+}
+
+#define blk_mq_freeze_queue	compat_freeze_queue
+#define blk_mq_unfreeze_queue	compat_unfreeze_queue
+
+#endif
+
 /* ---- how a request ends ---- */
 
 #ifndef BLK_STS_RESV_CONFLICT
@@ -142,13 +165,6 @@ struct compat_queue_limits {
 	unsigned int dma_alignment;
 };
 
-static inline void compat_features_apply(struct request_queue *q,
-					 const struct compat_queue_limits *lim)
-{
-	blk_queue_write_cache(q, lim->features & BLK_FEAT_WRITE_CACHE,
-			      lim->features & BLK_FEAT_FUA);
-}
-
 static inline void compat_limits_apply(struct request_queue *q,
 				       const struct compat_queue_limits *lim)
 {
@@ -168,7 +184,8 @@ static inline void compat_limits_apply(struct request_queue *q,
 	if (lim->max_discard_segments)
 		blk_queue_max_discard_segments(q, lim->max_discard_segments);
 	blk_queue_max_write_zeroes_sectors(q, lim->max_write_zeroes_sectors);
-	compat_features_apply(q, lim);
+	blk_queue_write_cache(q, lim->features & BLK_FEAT_WRITE_CACHE,
+			      lim->features & BLK_FEAT_FUA);
 	/* what is not said to rotate does not */
 	blk_queue_flag_set(QUEUE_FLAG_NONROT, q);
 }
@@ -182,24 +199,6 @@ static inline struct gendisk *compat_alloc_disk(struct blk_mq_tag_set *set,
 	if (!IS_ERR(gd))
 		compat_limits_apply(gd->queue, lim);
 	return gd;
-}
-
-/* Of a live queue only the features change: an update has nothing else. */
-static inline struct compat_queue_limits queue_limits_start_update(struct request_queue *q)
-{
-	return (struct compat_queue_limits) {
-		.features = (test_bit(QUEUE_FLAG_WC, &q->queue_flags) ? BLK_FEAT_WRITE_CACHE : 0) |
-			    (test_bit(QUEUE_FLAG_FUA, &q->queue_flags) ? BLK_FEAT_FUA : 0),
-	};
-}
-
-static inline int queue_limits_commit_update_frozen(struct request_queue *q,
-						    const struct compat_queue_limits *lim)
-{
-	blk_mq_freeze_queue(q);
-	compat_features_apply(q, lim);
-	blk_mq_unfreeze_queue(q);
-	return 0;
 }
 
 #define queue_limits	compat_queue_limits

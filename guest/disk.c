@@ -18,13 +18,31 @@
 
 /* ---- blk-mq ---- */
 
+/* If it was the last of a run, the host has to see those before it. */
+static void end_flush(struct iocore_queue *q, struct request *rq, bool last)
+{
+	if (last)
+		iocore_queue_commit(q);
+	blk_mq_start_request(rq);
+	blk_mq_end_request(rq, BLK_STS_OK);
+}
+
 static blk_status_t iocore_queue_rq(struct blk_mq_hw_ctx *hctx,
 				    const struct blk_mq_queue_data *bd)
 {
-	return iocore_queue_submit(hctx->driver_data, bd->rq, bd->last);
+	struct iocore_queue *q = hctx->driver_data;
+
+	if (req_op(bd->rq) == REQ_OP_FLUSH && iocore_cache_ends_flush(q->disk)) {
+		end_flush(q, bd->rq, bd->last);
+		return BLK_STS_OK;
+	}
+	return iocore_queue_submit(q, bd->rq, bd->last);
 }
 
-/* The list may mix hardware queues; each run of one queue is one tail store. */
+/*
+ * The list may mix hardware queues; each run of one queue is one tail store. No
+ * flush is ever in a list: blk-mq issues them one by one.
+ */
 static void queue_list(struct rq_list *rqlist)
 {
 	struct rq_list batch = { };

@@ -147,11 +147,12 @@ enum iocore_disk_flag {
 	IOCORE_BLK_ORPHAN,	/* held, by a host that does not know the disk */
 };
 
-/* What the block layer knows of a disk's write cache; see cache.c */
+/* A disk's write cache; see cache.c */
 enum iocore_cache_state {
 	IOCORE_CACHE_BACK,	/* it is volatile */
 	IOCORE_CACHE_ASKING,	/* so far; the host is asked to write through, or if it does */
-	IOCORE_CACHE_THROUGH,	/* there is none, or the block layer is about to be told so */
+	IOCORE_CACHE_SETTLING,	/* it does; what was submitted before is made durable */
+	IOCORE_CACHE_THROUGH,	/* there is none: flushes end here */
 };
 
 /**
@@ -166,8 +167,7 @@ enum iocore_cache_state {
  * @depth:	of each
  * @polled:	the host does not notify: look while requests are in flight
  * @cache_state: enum iocore_cache_state
- * @durable_until: writes are FUA before this time, in jiffies; see cache.c
- * @cache_lock:	serialises changes of both
+ * @cache_lock:	serialises its changes, but for replay
  * @cache:	follows the host's word about the cache; waits for I/O
  * @left:	when it left, in jiffies, if it is held
  * @add:	makes the disk visible; may wait for I/O
@@ -185,7 +185,6 @@ struct iocore_disk {
 	u32 depth;
 	bool polled;
 	u32 cache_state;
-	unsigned long durable_until;
 	struct mutex cache_lock;	/* see above */
 	struct work_struct cache;
 	unsigned long left;
@@ -248,7 +247,6 @@ void iocore_queue_restart(struct iocore_queue *q);
 int iocore_limits_check(struct iocore_disk *disk, u32 max_depth);
 bool iocore_limits_polled(u32 flags);
 void iocore_limits_fill(const struct iocore_disk *disk, struct queue_limits *lim);
-void iocore_limits_cache(const struct iocore_disk *disk, bool through, struct queue_limits *lim);
 
 /* cache.c */
 void iocore_cache_init(struct iocore_disk *disk);
@@ -291,6 +289,12 @@ static inline bool iocore_queue_polled(const struct iocore_queue *q)
 static inline bool iocore_cache_through(const struct iocore_disk *disk)
 {
 	return READ_ONCE(disk->cache_state) == IOCORE_CACHE_THROUGH;
+}
+
+/* A disk that has left refuses its flushes as it does everything. */
+static inline bool iocore_cache_ends_flush(const struct iocore_disk *disk)
+{
+	return iocore_cache_through(disk) && !iocore_disk_closed(disk);
 }
 
 /* May the guest switch this disk's write cache? */

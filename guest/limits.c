@@ -154,16 +154,8 @@ void iocore_limits_fill(const struct iocore_disk *disk, struct queue_limits *lim
 		.discard_granularity	= info->discard_granularity ?: info->logical_block,
 		.max_write_zeroes_sectors = info->max_write_zeroes >> SECTOR_SHIFT,
 	};
-	iocore_limits_cache(disk, iocore_cache_through(disk), lim);
-}
-
-/* FUA has a meaning only behind a write cache. */
-void iocore_limits_cache(const struct iocore_disk *disk, bool through, struct queue_limits *lim)
-{
-	lim->features &= ~(BLK_FEAT_WRITE_CACHE | BLK_FEAT_FUA);
-	if (through)
-		return;
+	/* whatever the cache is: see cache.c */
 	lim->features |= BLK_FEAT_WRITE_CACHE;
-	if (disk->info.flags & IOCORE_DISK_FUA)
+	if (info->flags & IOCORE_DISK_FUA)
 		lim->features |= BLK_FEAT_FUA;
 }

@@ -15,7 +15,6 @@
 #include <linux/blk-mq.h>
 #include <linux/gfp.h>
 #include <linux/io.h>
-#include <linux/jiffies.h>
 #include <linux/log2.h>
 #include <linux/nospec.h>
 #include <linux/slab.h>
@@ -220,21 +219,14 @@ static blk_status_t fill_data(struct iocore_queue *q, struct request *rq, struct
 	return sqe->nr_segs ? BLK_STS_OK : BLK_STS_IOERR;
 }
 
-static u8 write_flags(struct iocore_queue *q, struct request *rq)
+static u8 write_flags(struct request *rq)
 {
-	const struct iocore_disk *disk = q->disk;
-
-	if (rq->cmd_flags & REQ_FUA)
-		return IOCORE_SQE_FUA;
-	if (unlikely(time_before(jiffies, READ_ONCE(disk->durable_until))) &&
-	    disk->info.flags & IOCORE_DISK_FUA)
-		return IOCORE_SQE_FUA;
-	return 0;
+	return rq->cmd_flags & REQ_FUA ? IOCORE_SQE_FUA : 0;
 }
 
 static u8 zeroes_flags(struct iocore_queue *q, struct request *rq)
 {
-	u8 flags = write_flags(q, rq);
+	u8 flags = write_flags(rq);
 
 	if (!(rq->cmd_flags & REQ_NOUNMAP) && q->disk->info.flags & IOCORE_DISK_UNMAP)
 		flags |= IOCORE_SQE_UNMAP;
@@ -251,7 +243,7 @@ static blk_status_t fill_sqe(struct iocore_queue *q, struct request *rq, struct 
 		return fill_data(q, rq, sqe);
 	case REQ_OP_WRITE:
 		sqe->opcode = IOCORE_OP_WRITE;
-		sqe->flags = write_flags(q, rq);
+		sqe->flags = write_flags(rq);
 		return fill_data(q, rq, sqe);
 	case REQ_OP_FLUSH:
 		sqe->opcode = IOCORE_OP_FLUSH;
