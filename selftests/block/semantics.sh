@@ -282,12 +282,11 @@ cache_switched_by_guest()
 	bios_watch /dev/n0
 	guest "echo 'write through' > $type"
 	expect_ge "flushes at the switch" "$(bios FWS)" 1
-	expect_eq "cache" "$(guest cat /sys/block/ioca/queue/write_cache)" "write through"
+	expect_eq "cache" "$(guest cat $type)" "write through"
 	bios_watch /dev/n0
 	guest_writes ioca 8
 	expect_eq "FUA when written through" "$(bios WFS)" 8
 	guest "echo 'write back' > $type"
-	sleep 6	# for some seconds writes are still durable, see guest/cache.c
 	bios_watch /dev/n0
 	guest_writes ioca 8
 	expect_eq "FUA when written back" "$(bios WFS)" 0
@@ -297,7 +296,7 @@ cache_switched_by_guest()
 cache_through()
 {
 	expect_eq "device" "$(disk_add d /dev/n0 write_cache=through)" ioca
-	expect_eq "cache" "$(guest cat /sys/block/ioca/queue/write_cache)" "write through"
+	expect_eq "cache" "$(guest cat /sys/block/ioca/iocore/cache_type)" "write through"
 	bios_watch /dev/n0
 	guest_writes ioca 8
 	expect_eq "FUA of plain writes" "$(bios WFS)" 8
@@ -315,7 +314,7 @@ no_cache()
 {
 	null_up n1
 	expect_eq "device" "$(disk_add d /dev/n1)" ioca
-	expect_eq "cache" "$(guest cat /sys/block/ioca/queue/write_cache)" "write through"
+	expect_eq "cache" "$(guest cat /sys/block/ioca/iocore/cache_type)" "write through"
 	bios_watch /dev/n1
 	guest_writes ioca 8 dsync
 	expect_eq "FUA" "$(bios WFS)" 0

@@ -107,7 +107,7 @@ mixed()
 write_through()
 {
 	disk_up --write-cache through
-	expect_eq "cache" "$(guest cat /sys/block/ioca/queue/write_cache)" "write through"
+	expect_eq "cache" "$(guest cat /sys/block/ioca/iocore/cache_type)" "write through"
 	write_and_check "$SMALL" none
 }
 

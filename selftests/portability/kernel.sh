@@ -86,7 +86,7 @@ cache_type()
 	local before
 
 	guest "echo write through > $IOC/cache_type"
-	expect_eq "write cache" "$(guest cat $QUEUE/write_cache)" "write through"
+	expect_eq "cache type" "$(guest cat $IOC/cache_type)" "write through"
 	before=$(disk_stat d0 flushes)
 	fio_guest ioca --ioengine=psync --rw=write --bs=4k --size=128k --fsync=4
 	expect_eq "flushes in write through" "$(disk_stat d0 flushes)" "$before"
