@@ -207,9 +207,10 @@ static void disk_return(struct iocore_disk *disk, const struct iocore_disk_info 
 		disk_give_up(disk, "detached by the host");
 		return;
 	}
+	/* some of the queues may exist, of which the host has promised nothing */
 	ret = iocore_replay_return(disk, info);
 	if (ret && !may_return(disk))
-		disk_gone(disk, "detached by the host");
+		disk_give_up(disk, "detached by the host");
 	else if (ret)
 		pr_warn_ratelimited("%s: can't come back yet (%d)\n", disk->gd->disk_name, ret);
 }
