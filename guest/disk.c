@@ -233,6 +233,13 @@ static void iocore_disk_add_work(struct work_struct *work)
 	set_bit(IOCORE_BLK_ADDED, &disk->flags);
 }
 
+static void iocore_disk_resize_work(struct work_struct *work)
+{
+	struct iocore_disk *disk = container_of(work, struct iocore_disk, resize);
+
+	set_capacity_and_notify(disk->gd, READ_ONCE(disk->info.capacity));
+}
+
 static int alloc_tag_set(struct iocore_disk *disk)
 {
 	struct blk_mq_tag_set *set = &disk->tag_set;
@@ -412,6 +419,7 @@ struct iocore_disk *iocore_disk_create(const struct iocore_disk_info *info, u32 
 	iocore_cache_init(disk);
 	disk->info.replay_timeout = iocore_replay_timeout(info);
 	INIT_WORK(&disk->add, iocore_disk_add_work);
+	INIT_WORK(&disk->resize, iocore_disk_resize_work);
 	INIT_WORK(&disk->remove, iocore_slots_remove_work);
 	ret = build(disk, max_depth);
 	if (ret) {

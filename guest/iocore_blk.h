@@ -169,6 +169,7 @@ enum iocore_cache_state {
  * @cache_state: enum iocore_cache_state
  * @cache_lock:	serialises its changes, but for replay
  * @cache:	follows the host's word about the cache; waits for I/O
+ * @resize:	tells users of a new capacity; may wait for I/O
  * @left:	when it left, in jiffies, if it is held
  * @add:	makes the disk visible; may wait for I/O
  * @remove:	deletes and frees it; may wait for users
@@ -187,6 +188,7 @@ struct iocore_disk {
 	u32 cache_state;
 	struct mutex cache_lock;	/* see above */
 	struct work_struct cache;
+	struct work_struct resize;
 	unsigned long left;
 	struct work_struct add;
 	struct work_struct remove;

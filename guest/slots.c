@@ -160,6 +160,7 @@ static void disk_failed(struct iocore_disk *disk)
 
 /* ---- disks that are there ---- */
 
+/* The uevent takes a lock whose owner may wait for a disk that is held. */
 static void disk_resize(struct iocore_disk *disk, u64 capacity)
 {
 	u32 block = disk->info.logical_block >> SECTOR_SHIFT;
@@ -167,8 +168,8 @@ static void disk_resize(struct iocore_disk *disk, u64 capacity)
 	if (capacity == disk->info.capacity || capacity > LLONG_MAX >> SECTOR_SHIFT ||
 	    capacity & (block - 1) || !may_change(&slots[disk->info.slot]))
 		return;
-	disk->info.capacity = capacity;
-	set_capacity_and_notify(disk->gd, capacity);
+	WRITE_ONCE(disk->info.capacity, capacity);
+	queue_work(iocore_disk_wq, &disk->resize);
 }
 
 /*
@@ -438,6 +439,7 @@ void iocore_slots_remove_work(struct work_struct *work)
 
 	flush_work(&disk->add);
 	cancel_work_sync(&disk->cache);
+	cancel_work_sync(&disk->resize);
 	if (test_bit(IOCORE_BLK_ADDED, &disk->flags)) {
 		if (test_bit(IOCORE_BLK_GONE, &disk->flags))
 			blk_mark_disk_dead(disk->gd);
