@@ -40,6 +40,8 @@
 
 /* The host was busy: ask again after so long. */
 #define IOCORE_DIRECT_RETRY	HZ
+/* A host that says again and again that it may succeed now keeps no CPU busy. */
+#define IOCORE_DIRECT_PAUSE	(HZ / 10)
 
 /**
  * struct direct - direct notification of one CPU
@@ -206,11 +208,14 @@ static void retry_work(struct work_struct *work)
 	cpus_read_unlock();
 }
 
-/* Any context. */
+/*
+ * Any context. However often the host says so: a retry that is pending comes as it
+ * is, and one that runs already is followed by another.
+ */
 void iocore_direct_retry(void)
 {
 	if (possible)
-		mod_delayed_work(system_percpu_wq, &retry, 0);
+		queue_delayed_work(system_percpu_wq, &retry, IOCORE_DIRECT_PAUSE);
 }
 
 /* Another host listens now, which covers nothing yet. */
