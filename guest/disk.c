@@ -226,11 +226,10 @@ static void iocore_disk_add_work(struct work_struct *work)
 	struct iocore_disk *disk = container_of(work, struct iocore_disk, add);
 	int ret = device_add_disk(NULL, disk->gd, iocore_disk_groups);
 
-	if (ret) {
-		pr_err("%s: can't add the disk (%d)\n", disk->gd->disk_name, ret);
-		return;
-	}
-	set_bit(IOCORE_BLK_ADDED, &disk->flags);
+	if (ret)
+		iocore_slots_not_added(disk, ret);
+	else
+		set_bit(IOCORE_BLK_ADDED, &disk->flags);
 }
 
 static void iocore_disk_resize_work(struct work_struct *work)

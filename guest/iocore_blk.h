@@ -311,6 +311,7 @@ void iocore_slots_start(void);
 void iocore_slots_stop(void);
 void iocore_slots_exit(void);
 void iocore_slots_kick(void);
+void iocore_slots_not_added(struct iocore_disk *disk, int ret);
 void iocore_slots_remove_work(struct work_struct *work);
 
 /* replay.c */

@@ -274,6 +274,20 @@ static void make_work(struct work_struct *work)
 	iocore_slots_kick();	/* what happened to the slot meanwhile? */
 }
 
+/* Nobody can see it: the slot is freed, and tried again. */
+void iocore_slots_not_added(struct iocore_disk *disk, int ret)
+{
+	struct iocore_slot *s = &slots[disk->info.slot];
+
+	mutex_lock(&slots_lock);
+	if (s->failed != disk->info.epoch && iocore_may_say())
+		pr_err("slot %u: can't add the disk (%d)\n", disk->info.slot, ret);
+	s->failed = disk->info.epoch;
+	s->next = jiffies + IOCORE_AGAIN_MAX;
+	disk_give_up(disk, "could not be added");
+	mutex_unlock(&slots_lock);
+}
+
 /* ---- the host ---- */
 
 /* It has left, or another has come that knows neither us nor our memory. */
