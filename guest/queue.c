@@ -113,7 +113,10 @@ void iocore_queue_free(struct iocore_queue *q)
 
 /* ---- the host's side of a queue ---- */
 
-/* -EBUSY: not now. The scan and the owner of notify_lock can't wait for the host. */
+/*
+ * -EBUSY: not now. The scan and the owner of notify_lock can't wait for the host.
+ * -EIO: an answer that is none. It may have the queue, which is then asked back.
+ */
 int iocore_queue_create(struct iocore_queue *q, u32 vcpu)
 {
 	struct iocore_queue_create arg = {
@@ -128,7 +131,9 @@ int iocore_queue_create(struct iocore_queue *q, u32 vcpu)
 	};
 	int ret = iocore_hc_queue_create(&arg);
 
-	q->created = !ret;
+	q->created = !ret || ret == -EIO;
+	if (ret == -EIO)
+		iocore_disk_broken(q->disk, "the host's answer to a new queue makes no sense");
 	return ret;
 }
 

@@ -246,7 +246,7 @@ static void make_failed(struct iocore_slot *s, int ret)
 	if (s->failed != s->info.epoch && iocore_may_say())
 		pr_err("slot %u: can't use the disk (%d)\n", s->info.slot, ret);
 	s->failed = s->info.epoch;
-	s->refused = ret == -EINVAL;
+	s->refused = ret == -EINVAL || ret == -EIO;
 	s->next = jiffies + IOCORE_AGAIN_MAX;
 	WRITE_ONCE(nr_disks, nr_disks - 1);
 	wake_up(&slots_empty);

@@ -129,6 +129,8 @@ static const struct badhost_case leaves[] = {
 	{ .name = "not back: has not come back in time", .from = 1,
 	  .field = { FIELD(epoch, 7) }, .create = UNKNOWN_ERROR, .create_from = 1 },
 	{ .name = "detached by the host", .from = 1, .get = -ENOENT },
+	{ .name = "makes no sense", .from = 1,
+	  .field = { FIELD(epoch, 7) }, .create = 1, .create_from = 1 },
 	{ }
 };
 

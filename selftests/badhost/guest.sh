@@ -205,6 +205,7 @@ answers()
 	says 'slot 2: the host does not tell \(-5\)'
 	says "slot 5: can't use the disk \(-3999\)"
 	says "slot 6: can't use the disk \(-5\)"
+	says 'slot 6 queue 0: the host did not give it back, its memory is lost'
 	says "slot 7: can't use the disk \(-16\)"
 	expect_eq "disks" "$(guest 'ls /sys/block | grep "^ioc"')" ioca
 	unload
@@ -302,13 +303,13 @@ has_said()
 
 left()
 {
-	[ "$3" = plain ] || wait_for 15 has_said "$2: .*${3#*: }"
+	[ "$3" = plain ] || wait_for 15 has_said "($2|slot $1): .*${3#*: }"
 }
 
 leave()
 {
 	scenario leaves
-	expect_eq "disks" "$(guest 'ls /sys/block | grep -c "^ioc"')" 9
+	expect_eq "disks" "$(guest 'ls /sys/block | grep -c "^ioc"')" 10
 	phase 1
 	provoke
 	each_slot left
