@@ -55,7 +55,8 @@ struct badhost_field {
  * @from:	phase from which @field and @get hold
  * @get:	answer of DISK_GET
  * @create:	answer of QUEUE_CREATE
- * @create_from: phase from which it holds
+ * @create_from: phase from which it holds, as @half
+ * @half:	queue 0 is made, and its ring stopped; there is no memory for the others
  * @destroy:	answer of QUEUE_DESTROY
  * @kick:	answer of KICK, which is served all the same
  * @cache:	answer of CACHE
@@ -70,6 +71,7 @@ struct badhost_case {
 	long get;
 	long create;
 	u32 create_from;
+	bool half;
 	long destroy;
 	long kick;
 	long cache;
@@ -162,6 +164,7 @@ void badhost_forget(void);
 
 /* ring.c */
 int badhost_ring_open(struct kvm *kvm, const struct badhost_queue *q);
+void badhost_ring_stop(struct kvm *kvm, const struct badhost_queue *q);
 void badhost_ring_serve(struct kvm *kvm, struct badhost_queue *q, enum badhost_fault fault);
 void badhost_event(struct kvm *kvm, u32 events);
 

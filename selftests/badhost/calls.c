@@ -156,6 +156,7 @@ static long queue_create(struct kvm *kvm, u64 gpa)
 	struct iocore_queue_create arg;
 	const struct badhost_case *c;
 	struct badhost_queue *q;
+	bool half;
 
 	if (kvm_read_guest(kvm, gpa, &arg, sizeof(arg)))
 		return -EFAULT;
@@ -165,6 +166,9 @@ static long queue_create(struct kvm *kvm, u64 gpa)
 		return -ENOENT;
 	if (c->create && badhost.phase >= c->create_from)
 		return c->create;
+	half = c->half && badhost.phase >= c->create_from;
+	if (half && arg.queue)
+		return -ENOMEM;
 	if (!is_power_of_2(arg.depth) || arg.depth > IOCORE_MAX_DEPTH ||
 	    arg.vcpu >= BADHOST_VCPUS || arg.notify_bit >= IOCORE_NOTIFY_BITS)
 		return -EINVAL;
@@ -175,7 +179,10 @@ static long queue_create(struct kvm *kvm, u64 gpa)
 		.bit = arg.notify_bit,
 		.flags = arg.flags,
 	};
-	return badhost_ring_open(kvm, q);
+	if (!half)
+		return badhost_ring_open(kvm, q);
+	badhost_ring_stop(kvm, q);
+	return 0;
 }
 
 static long cache(struct kvm *kvm, u64 gpa)

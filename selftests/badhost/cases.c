@@ -134,6 +134,12 @@ static const struct badhost_case leaves[] = {
 	{ }
 };
 
+static const struct badhost_case half[] = {
+	{ .name = "the host stopped the ring", .from = 1, .field = { FIELD(epoch, 7) },
+	  .half = true, .create_from = 1 },
+	{ }
+};
+
 static const struct badhost_case moves[] = {
 	{ .name = "plain" },
 	{ .name = "epoch", .epoch_moves = true },
@@ -175,6 +181,7 @@ const struct badhost_scenario badhost_scenarios[] = {
 	{ .name = "rings", .features = ALL_FEATURES, .slots = rings },
 	{ .name = "keeps", .features = ALL_FEATURES, .slots = keeps },
 	{ .name = "leaves", .features = ALL_FEATURES, .slots = leaves },
+	{ .name = "half", .features = ALL_FEATURES, .slots = half },
 	/* they leave, or become others */
 	{ .name = "host-leaves", .features = ALL_FEATURES, .from = 1,
 	  .answer = { [IOCORE_HC_DISK_GET] = -KVM_ENOSYS }, .slots = plain },

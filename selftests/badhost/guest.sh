@@ -46,6 +46,7 @@ call()
 
 	case $1 in
 	create) n=5 ;;
+	destroy) n=6 ;;
 	cache) n=9 ;;
 	esac
 	cut -d' ' -f$n $DEBUG/calls
@@ -318,6 +319,22 @@ leave()
 	unload
 }
 
+# half: what the host has made of a disk that can't come back is asked for again. The
+# only vCPU hears of queue 0 before it asks for another, which is one for polling I/O.
+half()
+{
+	scenario half 'insmod /lib/iocore_blk.ko poll_queues=1'
+	reads ioca
+	expect_eq "queues given back" "$(call destroy)" 0
+	phase 1
+	provoke
+	wait_for 15 has_said 'ioca: detached by the host'
+	fails ioca
+	expect_ge "queues given back" "$(call destroy)" 1
+	unload
+	! grep -q 'memory is lost' /tmp/said || fail "a queue was not given back"
+}
+
 # host_lost SCENARIO PATTERN: a disk waits as long as it said, then its users go on
 host_lost()
 {
@@ -392,6 +409,7 @@ tap_point "disks that change without end, and can't come back" comes_and_goes mo
 tap_point "disks that change without end, and can" comes_and_goes moves-back
 tap_point "a storm of events" comes_and_goes storm
 tap_point "disks that leave, or come back as others" leave
+tap_point "a disk that comes back in part" half
 tap_point "a host that leaves" host_lost host-leaves 'the host has left'
 tap_point "a host that comes back as another" host_lost host-forgets "a host that won't do"
 tap_point "a disk of iocore in the same guest" honest_again

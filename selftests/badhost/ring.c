@@ -92,6 +92,13 @@ int badhost_ring_open(struct kvm *kvm, const struct badhost_queue *q)
 	return kvm_write_guest(kvm, q->gpa + HDR(flags), &flags, sizeof(flags)) ? -EFAULT : 0;
 }
 
+/* ... and says so. */
+void badhost_ring_stop(struct kvm *kvm, const struct badhost_queue *q)
+{
+	put32(kvm, q->gpa + HDR(flags), IOCORE_RING_BROKEN | IOCORE_RING_NEED_KICK);
+	raise_bit(kvm, q);
+}
+
 static void post(struct kvm *kvm, struct badhost_queue *q, u16 tag, u16 status)
 {
 	struct iocore_cqe cqe = { .tag = tag, .status = status };
