@@ -61,10 +61,21 @@ static const struct blk_holder_ops bdev_holder_ops = {
 	.mark_dead	= bdev_mark_dead_locked,
 };
 
+/* Bios pass by what others have written to the page cache and not synced. */
+static int bdev_clean(struct block_device *bdev)
+{
+	int err = sync_blockdev(bdev);
+
+	if (!err)
+		invalidate_bdev(bdev);
+	return err;
+}
+
 static int bdev_backend_open(struct iocore_disk *disk)
 {
 	blk_mode_t mode = BLK_OPEN_READ | (disk->readonly ? 0 : BLK_OPEN_WRITE);
 	struct file *file;
+	int err;
 
 	/* A writer holds the device exclusively; readers may share it. */
 	if (disk->readonly)
@@ -74,9 +85,10 @@ static int bdev_backend_open(struct iocore_disk *disk)
 					      &bdev_holder_ops);
 	if (IS_ERR(file))
 		return PTR_ERR(file) == -EACCES ? -EROFS : PTR_ERR(file);
-	if (bdev_is_zoned(file_bdev(file))) {
-		fput(file);
-		return -EOPNOTSUPP;
+	err = bdev_is_zoned(file_bdev(file)) ? -EOPNOTSUPP : bdev_clean(file_bdev(file));
+	if (err) {
+		bdev_fput(file);
+		return err;
 	}
 	disk->file = file;
 	disk->bdev = file_bdev(file);
