@@ -3,6 +3,7 @@
  * file.c - file backend: O_DIRECT kiocbs over the guest's own pages
  */
 #include <linux/bvec.h>
+#include <linux/cred.h>
 #include <linux/falloc.h>
 #include <linux/fs.h>
 #include <linux/mm.h>
@@ -128,6 +129,7 @@ static void file_rw(struct iocore_req *req)
 {
 	struct file *file = iocore_req_disk(req)->file;
 	struct kiocb *iocb = &req->iocb;
+	const struct cred *old;
 	ssize_t ret;
 
 	if (file_beyond(req)) {
@@ -144,6 +146,8 @@ static void file_rw(struct iocore_req *req)
 
 	/* A filesystem may look at the kiocb after it has completed. */
 	atomic_inc(&req->pending);
+	/* The right to the file is that of who opened it, not of the VM's process. */
+	old = override_creds(file->f_cred);
 	if (req->sqe.opcode == IOCORE_OP_READ) {
 		ret = vfs_iocb_iter_read(file, iocb, &req->iter);
 	} else {
@@ -152,6 +156,7 @@ static void file_rw(struct iocore_req *req)
 			iocb->ki_flags |= IOCB_DSYNC;
 		ret = vfs_iocb_iter_write(file, iocb, &req->iter);
 	}
+	revert_creds(old);
 	if (ret != -EIOCBQUEUED)
 		file_rw_end(req, ret);
 	iocore_req_part_end(req, 0);
