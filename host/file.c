@@ -111,6 +111,9 @@ static bool file_beyond(struct iocore_req *req)
 
 static void file_rw_end(struct iocore_req *req, long ret)
 {
+	/* Its fsync may have used up the error of other writes: the next flush has it. */
+	if (ret < 0 && req->iocb.ki_flags & IOCB_DSYNC)
+		WRITE_ONCE(iocore_req_disk(req)->flush_error, -EIO);
 	/* A short transfer means that the file has shrunk under us. */
 	if (ret >= 0)
 		ret = ret == req->sqe.len ? 0 : -EIO;
