@@ -85,7 +85,6 @@ int iocore_backend_open(struct iocore_disk *disk)
 	disk->lim.readonly = disk->readonly;
 	disk->lim.max_bytes = IOCORE_MAX_BYTES;
 	disk->lim.max_segs = IOCORE_MAX_SEGS;
-	disk->flush_error = 0;
 
 	err = disk->ops->open(disk);
 	if (err)

@@ -521,6 +521,9 @@ static void iocore_close(struct iocore_vm *vm, struct iocore_attachment *att,
 	wait_event(vm->closed, !atomic_read_acquire(&att->draining));
 
 	iocore_threads_stop(att);
+	/* Who comes next has nothing to do with what this guest may have lost. */
+	if (!att->keep)
+		WRITE_ONCE(disk->flush_error, 0);
 
 	iocore_sysfs_del_attachment(att);
 	mutex_lock(&vm->lock);
