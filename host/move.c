@@ -74,13 +74,21 @@ static int move_open(struct iocore_disk *disk, struct iocore_disk *next)
 	return ret;
 }
 
+/* The device, or what the file's filesystem is on. */
+static bool move_removed(const struct iocore_disk *disk)
+{
+	struct block_device *bdev = disk->bdev ?: file_inode(disk->file)->i_sb->s_bdev;
+
+	return bdev && !disk_live(bdev->bd_disk);
+}
+
 /*
  * A removed device can't be flushed, and its disk may leave it all the same. What
  * was in its cache may be lost, which the guest's next flush says.
  */
 static int move_flush(struct iocore_disk *disk)
 {
-	bool removed = disk->bdev && !disk_live(disk->bdev->bd_disk);
+	bool removed = move_removed(disk);
 
 	if (disk->readonly || (removed && !disk->write_cache))
 		return 0;
