@@ -4,11 +4,12 @@
  *
  *  1. Open the new backend as a disk of its own that nobody can attach, and see
  *     that it can do all that guests were told of the old one.
- *  2. Shut the disk's gate: requests that come wait in their threads, those that
+ *  2. Flush the new backend: what was copied there may be in its cache.
+ *  3. Shut the disk's gate: requests that come wait in their threads, those that
  *     are inside end.
- *  3. Flush the old backend: what guests saw completed may be in its cache, and
+ *  4. Flush the old backend: what guests saw completed may be in its cache, and
  *     the two may be paths to, or copies by way of, one medium.
- *  4. Exchange the backends, open the gate, close what is now the old one.
+ *  5. Exchange the backends, open the gate, close what is now the old one.
  *
  * iocore_config_lock is not held while the gate is shut: the old backend may take
  * its time, and so may whoever has the lock. disk->moving keeps the disk as it is.
@@ -113,6 +114,12 @@ static int move_begin(struct iocore_disk *disk, struct iocore_disk *next)
 	return ret;
 }
 
+/* Whoever copied the content there need not have synced it; guests think it durable. */
+static int move_sync_next(struct iocore_disk *next)
+{
+	return next->readonly ? 0 : next->ops->sync(next);
+}
+
 static int move_over(struct iocore_disk *disk, struct iocore_disk *next)
 {
 	int ret = iocore_gate_shut(&disk->gate);
@@ -140,7 +147,7 @@ int iocore_disk_move(struct iocore_disk *disk, const char *path)
 	ret = move_begin(disk, next);
 	if (ret)
 		goto out_free;
-	ret = move_over(disk, next);
+	ret = move_sync_next(next) ?: move_over(disk, next);
 
 	/* The one that was left, or the one that was not taken. */
 	mutex_lock(&iocore_config_lock);
