@@ -5,11 +5,12 @@
  *  1. Open the new backend as a disk of its own that nobody can attach, and see
  *     that it can do all that guests were told of the old one.
  *  2. Flush the new backend: what was copied there may be in its cache.
- *  3. Shut the disk's gate: requests that come wait in their threads, those that
+ *  3. See that requests end, and flush the old backend while the guests go on.
+ *  4. Shut the disk's gate: requests that come wait in their threads, those that
  *     are inside end.
- *  4. Flush the old backend: what guests saw completed may be in its cache, and
- *     the two may be paths to, or copies by way of, one medium.
- *  5. Exchange the backends, open the gate, close what is now the old one.
+ *  5. Flush the rest of the old backend: what guests saw completed may be in its
+ *     cache, and the two may be paths to, or copies by way of, one medium.
+ *  6. Exchange the backends, open the gate, close what is now the old one.
  *
  * iocore_config_lock is not held while the gate is shut: the old backend may take
  * its time, and so may whoever has the lock. disk->moving keeps the disk as it is.
@@ -120,10 +121,30 @@ static int move_sync_next(struct iocore_disk *next)
 	return next->readonly ? 0 : next->ops->sync(next);
 }
 
+/*
+ * The long flush, with the gate open: guests go on, and a flush that hangs holds up
+ * the mover alone. It can't be given up, so requests that hang are waited for first.
+ */
+static int move_flush_early(struct iocore_disk *disk)
+{
+	int ret;
+
+	if (disk->readonly || move_removed(disk))
+		return 0;
+	ret = iocore_gate_shut(&disk->gate);
+	if (ret)
+		return ret;
+	iocore_gate_open(&disk->gate);
+	return move_flush(disk);
+}
+
 static int move_over(struct iocore_disk *disk, struct iocore_disk *next)
 {
-	int ret = iocore_gate_shut(&disk->gate);
+	int ret = move_flush_early(disk);
 
+	if (ret)
+		return ret;
+	ret = iocore_gate_shut(&disk->gate);
 	if (ret)
 		return ret;
 	ret = move_flush(disk);
