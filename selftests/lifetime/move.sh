@@ -21,9 +21,10 @@ stack_clear()
 {
 	local name
 
-	for name in way1 way2; do
+	for name in way1 way2 slow straight; do
 		! dmsetup info "$name" > /dev/null 2>&1 || dmsetup remove "$name"
 	done
+	! mountpoint -q /run/below || umount /run/below
 }
 
 prepare()
@@ -34,6 +35,7 @@ prepare()
 	null_up small size=32
 	null_up plain size=64
 	null_up cached size=64 cache_size=1
+	null_up cached2 size=64 cache_size=1
 	null_up dead size=64
 	null_up big size=64 blocksize=4096
 	dm_up way1 /dev/n0
@@ -247,6 +249,141 @@ vanished()
 	iocorectl disk delete v
 }
 
+# v_up PATH, v_down: disk v, iocb in the guest
+v_up()
+{
+	iocorectl disk create v --path "$1"
+	expect_eq "device" "$(attach_wait v)" iocb
+	v_writes
+}
+
+v_down()
+{
+	iocorectl detach v
+	wait_for 15 guest_lacks iocb
+	iocorectl disk delete v
+}
+
+v_to()
+{
+	echo "$1" > "$CFG/disks/v/path"
+}
+
+# v_writes [DD ARG]: and reads
+v_writes()
+{
+	guest "dd if=/dev/zero of=/dev/iocb bs=4k count=4 oflag=direct $*" &&
+		guest "dd if=/dev/iocb of=/dev/null bs=4k count=4 iflag=direct"
+}
+
+v_state()
+{
+	guest "grep -qx $1 /sys/block/iocb/iocore/state"
+}
+
+# The guest's next fsync says that something may be lost, and only that one.
+v_told_once()
+{
+	! v_writes conv=fsync || fail "the guest was not told"
+	v_writes conv=fsync
+}
+
+# The delayed flushes of the map, so far.
+slow_flushes()
+{
+	dmsetup status slow | awk '{ print $NF }'
+}
+
+flush_waits()
+{
+	[ "$(slow_flushes)" -ge 1 ]
+}
+
+# A flush of the old backend that does not end: it is the mover's trouble alone.
+# While the guest has the disk it reads and writes, and it can lose it.
+flush_hangs()
+{
+	local mover sectors
+
+	modprobe dm-delay || skip "there is no dm-delay"
+	sectors=$(blockdev --getsz /dev/cached)
+	dm_up straight /dev/cached
+	echo "0 $sectors delay /dev/cached 0 0 /dev/cached 0 0 /dev/cached 0 900000" |
+		dmsetup create slow
+	wait_for 10 test -b /dev/mapper/slow
+	v_up /dev/mapper/slow
+	bash -c "echo /dev/mapper/straight > $CFG/disks/v/path" &
+	mover=$!
+	wait_for 20 flush_waits
+	GUEST_TIMEOUT=60 v_writes
+	iocorectl detach v
+	wait_for 15 guest_lacks iocb
+	kill -0 $mover || fail "the mover did not wait for the flush"
+	echo "0 $sectors linear /dev/cached 0" | dmsetup reload slow
+	dmsetup resume slow
+	wait $mover || fail "the move did not end well"
+	expect_eq "path" "$(<"$CFG/disks/v/path")" /dev/mapper/straight
+	iocorectl disk delete v
+	dmsetup remove slow
+	dmsetup remove straight
+}
+
+flushes()
+{
+	awk '{ print $16 }' "/sys/block/$1/stat"
+}
+
+# The guest sends no flush: the one that the new backend gets is the mover's.
+next_is_flushed()
+{
+	local before
+
+	v_up /dev/cached
+	before=$(flushes cached2)
+	v_to /dev/cached2
+	expect_ge "flushes of the new backend" $(($(flushes cached2) - before)) 1
+	v_down
+}
+
+# What is lost with a device is the guest's to hear, also if the disk is taken from
+# it for a while and is disabled meanwhile.
+told_later()
+{
+	null_up dying size=64 cache_size=1
+	v_up /dev/dying
+	rmdir "$NULLB/dying"
+	v_to /dev/cached
+	iocorectl detach --keep v
+	wait_for 15 v_state waiting
+	echo 0 > "$CFG/disks/v/enable"
+	echo 1 > "$CFG/disks/v/enable"
+	iocorectl attach --vm "$(vm_pid)" v
+	wait_for 15 v_state live
+	v_told_once
+	v_down
+}
+
+# The same of a file, which goes with what its filesystem is on.
+file_vanished()
+{
+	null_up below size=96
+	null_up wide size=64 discard=1
+	mkfs.ext4 -q -F /dev/below
+	mkdir -p /run/below
+	mount /dev/below /run/below
+	fallocate -l 64M /run/below/f
+	v_up /run/below/f
+	rmdir "$NULLB/below"
+	if v_writes; then
+		fail "writes to what is gone succeeded"
+	fi
+	v_to /dev/wide
+	expect_eq "path" "$(<"$CFG/disks/v/path")" /dev/wide
+	v_told_once
+	v_down
+	umount /run/below
+}
+
 tap_begin
 need_iocore
 tap_setup prepare
@@ -258,4 +395,8 @@ tap_point "a mover that is killed leaves the disk whole" interrupted
 tap_long_point "a mover does not wait for ever" gives_up
 tap_point "a VM that is killed during a move" killed
 tap_point "a removed device fails requests, and can be moved from" vanished
+tap_point "so can a file whose device was removed: the guest's next flush fails" file_vanished
+tap_point "a lost flush is told also after detach --keep and disable" told_later
+tap_point "a flush of the old backend that hangs holds up the mover alone" flush_hangs
+tap_point "the new backend is flushed" next_is_flushed
 tap_end
