@@ -443,6 +443,28 @@ medium_error()
 	wait_for 10 rmmod scsi_debug
 }
 
+# Somebody has the device open, so that what was written to the page cache stays there
+# when its writer closes it. The guest reads it all the same, and afterwards nothing old
+# is left there.
+page_cache_of_others()
+{
+	local dev
+
+	null_up shared size=16
+	exec 5< /dev/shared
+	random_file /tmp/content 4
+	dd if=/tmp/content of=/dev/shared bs=1M conv=notrunc status=none
+	dev=$(disk_add d /dev/shared)
+	expect_eq "what the guest reads" \
+		"$(guest "dd if=/dev/$dev bs=1M count=4 iflag=direct 2>/dev/null | md5sum")" \
+		"$(md5sum < /tmp/content)"
+	guest "dd if=/dev/zero of=/dev/$dev bs=1M count=4 oflag=direct"
+	expect_eq "what the host reads" "$(head -c $((4 * MIB)) /dev/shared | md5sum)" "$(zeroes 4)"
+	disk_del d "$dev"
+	exec 5<&-
+	rmdir "$NULLB/shared"
+}
+
 zoned_refused()
 {
 	null_up nz zoned=1 zone_size=4
@@ -542,6 +564,7 @@ tap_point "errors: a block that can't be read" bad_block
 tap_point "limits: blocks, optimal I/O, discard granularity" scsi_limits
 tap_point "write zeroes: by the device, both ways" scsi_zeroes
 tap_point "errors: of the medium" medium_error
+tap_point "what others left in a device's page cache is written first" page_cache_of_others
 tap_point "zoned devices are refused" zoned_refused
 tap_point "serial number of full length" serial
 tap_point "latency histograms count every request" histograms
