@@ -276,8 +276,8 @@ ssize_t iocore_backend_path(struct iocore_disk *disk, char *buf);
  *
  * Requests that come meanwhile wait. Return: 0, or an error of
  * iocore_disk_open() or -ENOSPC: it is smaller, -EOPNOTSUPP: it can't do what
- * guests were told, -EIO: the old backend failed to flush, -ETIMEDOUT: it has not
- * ended its requests in half a minute; the disk then stays where it was.
+ * guests were told, -EIO: one of the two failed to flush, -ETIMEDOUT: the old one has
+ * not ended its requests in half a minute; the disk then stays where it was.
  */
 int iocore_disk_move(struct iocore_disk *disk, const char *path);
 /* Read the capacity anew; under iocore_config_lock. The guests are not told. */
