@@ -65,6 +65,13 @@ wiped()
 	blockdev --flushbufs "$1"
 }
 
+# map_under NAME TABLE-LINE: the same, and a filesystem on it writes nothing back first
+map_under()
+{
+	echo "$2" | dmsetup reload "$1"
+	dmsetup resume --noudevsync --nolockfs "$1"
+}
+
 stack_down()
 {
 	dmsetup remove_all --force --noudevsync

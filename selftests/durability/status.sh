@@ -244,6 +244,43 @@ shut_down()
 	rmdir $NULLB/fs
 }
 
+# writes_block ARG...: of fio, to the disk iocb
+writes_block()
+{
+	fio_guest iocb --ioengine=psync --rw=write --bs=4k --size=4k "$@"
+}
+
+# A page of the file could not be written back. A durable write is the first to meet
+# that error, and it is not the one to whom it belongs: the next fsync() has it too.
+lost_page()
+{
+	null_up fs size=24 cache_size=1 fua=0
+	map_up dm "0 $(sectors /dev/fs) linear /dev/fs 0"
+	mkfs.ext4 -q -F -O ^has_journal /dev/mapper/dm
+	mkdir -p /run/small
+	mount -o errors=continue /dev/mapper/dm /run/small
+	dd if=/dev/zero of=/run/small/f bs=1M count=8 conv=fsync status=none
+	sync -f /run/small
+	iocorectl disk create file --path /run/small/f
+	expect_eq "device" "$(attach_wait file)" iocb
+	works file iocb
+	dd if=/dev/zero of=/run/small/f bs=4k seek=1000 count=1 conv=notrunc status=none
+	map_under dm "0 $(sectors /dev/fs) error"
+	! sync -d /run/small/f || fail "the page was written"
+	map_under dm "0 $(sectors /dev/fs) linear /dev/fs 0"
+	expect_refusal 1 "Input/output error" writes_block --sync=dsync
+	expect_refusal 1 "Input/output error" writes_block --end_fsync=1
+	writes_block --sync=dsync
+	writes_block --end_fsync=1
+	works file iocb
+	iocorectl detach file
+	wait_for 15 guest_lacks iocb
+	iocorectl disk delete file
+	umount /run/small
+	stack_down
+	rmdir $NULLB/fs
+}
+
 # Eight reads: the first is lost, and holds up the others, until the device goes.
 # When it is given up, none has anywhere to go.
 offline()
@@ -288,6 +325,7 @@ tap_point "TIMEOUT: a duration limit that passed is ETIMEDOUT" ends_with $ETIMED
 tap_point "IOERR: a file system that shut down is EIO" shut_down
 tap_point "NOTSUPP: a discard that the new table can't is no I/O error" not_supported
 tap_point "a flush that fails: fsync() says why" flush
+tap_point "a page of a file that is lost: a durable write and the next flush fail" lost_page
 tap_point "a discard that fails: its caller is told why" discard
 tap_point "a busy target: sent again, no error" passes 0 8
 tap_point "a disrupted link: sent again, no error" passes 0x0c 0
