@@ -162,6 +162,24 @@ static void test_refused(void)
 	expect(attr_set("disks", "ka", "replay_timeout", "60"), 0, "a time-out again");
 }
 
+/* What is plugged in again is reset alone: the VM goes on. */
+static void test_another_vcpu(void)
+{
+	int vcpu = ioctl(vm.fd, KVM_CREATE_VCPU, 1);
+	struct kvm_sregs s;
+
+	expect(attach("ka", -1), 0, "attach");
+	expect(disk_get(0), 0, "its slot");
+	ioctl(vcpu, KVM_GET_SREGS, &s);
+	s.cr0 |= 1ULL;
+	expect(ioctl(vcpu, KVM_SET_SREGS, &s), 0, "another vCPU in protected mode");
+	s.cr0 &= ~1ULL;
+	expect(ioctl(vcpu, KVM_SET_SREGS, &s), 0, "it is plugged in again");
+	expect(disk_get(0), 0, "the slot is as before");
+	expect(detach("ka", 0), 0, "detach");
+	close(vcpu);
+}
+
 static int queue_create(uint32_t queue, uint32_t vcpu, uint32_t flags)
 {
 	struct iocore_queue_create *p = (void *)(vm.ram + ARG);
@@ -234,6 +252,7 @@ int main(void)
 	test_given_up();
 	test_starts_anew();
 	test_refused();
+	test_another_vcpu();
 	test_poll_queue();
 	minivm_end(&vm);
 	expect(object_remove("disks", "ka"), 0, "the VM has ended, and its kept slot with it");
