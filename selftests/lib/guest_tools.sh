@@ -87,12 +87,11 @@ guest_tools_down()
 # tool COMMAND ARG...: its words as they are, its exit code is ours
 tool()
 {
-	L2=${VM:-l2} l2-run -t "${GUEST_TIMEOUT:-120}" chroot /tools \
-		/usr/bin/env PATH=/usr/sbin:/usr/bin LC_ALL=C "$@"
+	l2_quote chroot /tools /usr/bin/env PATH=/usr/sbin:/usr/bin LC_ALL=C "$@"
+	guest "$REPLY"
 }
 
 tool_sh()
 {
-	guest "echo $(printf '%s\n' "$*" | base64 -w0) | base64 -d |
-		chroot /tools /usr/bin/env PATH=/usr/sbin:/usr/bin LC_ALL=C bash -s"
+	tool bash -c "$*"
 }

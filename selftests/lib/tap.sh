@@ -32,6 +32,7 @@ tap_begin()
 	echo "TAP version 13"
 	trap 'tap_cleanup' EXIT
 	logs_mark
+	logs_forget
 }
 
 tap_cleanup()
@@ -44,13 +45,8 @@ tap_cleanup()
 
 # ---- the kernels' logs ----
 
-declare -A LOG_SIZE
-
-# The size and path of each guest's log, a line each.
-guest_logs()
-{
-	stat -c '%s %n' "${RUN:-/nowhere}"/*-console.log 2>/dev/null | grep -v '/l1-console.log$'
-}
+# The length of each guest's log: at the mark, and now.
+declare -A LOG_SIZE LOG_NOW
 
 # From here on a complaint belongs to the next point. The host's log is marked
 # by a line in it; a guest's, which outlives the guest, by its length.
@@ -60,10 +56,10 @@ logs_mark()
 
 	LOGS_MARK="selftest $$.$TAP_N.$RANDOM"
 	echo "$LOGS_MARK" > /dev/kmsg
-	LOG_SIZE=()
+	LOG_NOW=()
 	while read -r size f; do
-		[ -z "$f" ] || LOG_SIZE[$f]=$size
-	done <<< "$(guest_logs)"
+		[ -z "$f" ] || [[ $f == */l1-console.log ]] || LOG_NOW[$f]=$size
+	done <<< "$(stat -c '%s %n' "${RUN:-/nowhere}"/*-console.log 2>/dev/null)"
 }
 
 guest_complaints()
@@ -72,20 +68,32 @@ guest_complaints()
 
 	[ "$2" -ne "$from" ] || return 0
 	[ "$2" -gt "$from" ] || from=0
-	tail -c +$((from + 1)) "$1" | grep -aE "$KERNEL_COMPLAINTS" |
+	tail -c +$((from + 1)) "$1" | head -c $(($2 - from)) | grep -aE "$KERNEL_COMPLAINTS" |
 		sed "s/^/${name%-console.log}: /"
 }
 
+# logs_complaints MARK: from that mark to the latest
 logs_complaints()
 {
-	local f size
+	local f
 
-	dmesg | awk -v mark="$LOGS_MARK" -v bad="$KERNEL_COMPLAINTS" '
+	dmesg | awk -v from="$1" -v to="$LOGS_MARK" -v bad="$KERNEL_COMPLAINTS" '
+		index($0, to) { exit }
 		found && $0 ~ bad { print "host: " $0 }
-		index($0, mark) { found = 1 }'
-	while read -r size f; do
-		[ -z "$f" ] || guest_complaints "$f" "$size"
-	done <<< "$(guest_logs)"
+		index($0, from) { found = 1 }'
+	for f in "${!LOG_NOW[@]}"; do
+		guest_complaints "$f" "${LOG_NOW[$f]}"
+	done
+}
+
+logs_forget()
+{
+	local f
+
+	LOG_SIZE=()
+	for f in "${!LOG_NOW[@]}"; do
+		LOG_SIZE[$f]=${LOG_NOW[$f]}
+	done
 }
 
 # ---- points ----
@@ -116,11 +124,12 @@ tap_comment()
 # tap_result RC NAME
 tap_result()
 {
-	local complaints
+	local complaints mark=$LOGS_MARK
 
 	TAP_N=$((TAP_N + 1))
-	complaints=$(logs_complaints)
 	logs_mark
+	complaints=$(logs_complaints "$mark")
+	logs_forget
 	if [ -n "$complaints" ]; then
 		TAP_FAILED=$((TAP_FAILED + 1))
 		echo "not ok $TAP_N - $2"
@@ -158,7 +167,7 @@ tap_point()
 	shift
 	tap_run "$@"
 	tap_result $? "$name"
-	tap_comment < "$TAP_NOTES"
+	[ ! -s "$TAP_NOTES" ] || tap_comment < "$TAP_NOTES"
 	: > "$TAP_NOTES"
 	[ $((SECONDS - start)) -lt 20 ] || echo "# took $((SECONDS - start)) s"
 }

@@ -7,6 +7,9 @@
 # collection of tests boots few guests. Everything else is taken down between
 # scripts: host_clear() brings iocore back to having no disk and no core.
 
+# shellcheck source=tools/lab/l1/l2.sh
+. /iocore/tools/lab/l1/l2.sh
+
 SYS=/sys/kernel/iocore
 CFG=/sys/kernel/config/iocore
 NULLB=/sys/kernel/config/nullb
@@ -37,7 +40,7 @@ vm_up()
 	local name=${1:-l2}
 
 	[ $# -eq 0 ] || shift
-	if [ "$(L2=$name l2-run -t 10 -c 'dmesg -c > /dev/null; uname -r' 2>/dev/null)" != \
+	if [ "$(L2=$name; l2_run 10 'dmesg -c > /dev/null; uname -r' 2>/dev/null)" != \
 	     "$(kernel_release)" ]; then
 		L2=$name l2-kill
 		env L2="$name" CPU_PM=off "$@" l2-start
@@ -46,19 +49,34 @@ vm_up()
 
 vm_pid()
 {
-	L2=${1:-l2} l2-pid
+	local L2=${1:-l2}
+
+	l2_alive && echo "$REPLY"
+}
+
+# show FILE: as cat does, without a process
+show()
+{
+	local lines
+
+	mapfile -t lines < "$1" || return
+	printf '%s\n' "${lines[@]}"
 }
 
 # vm_stat COUNTER [NAME]: a counter of the VM under sysfs
 vm_stat()
 {
-	cat "$SYS/vms/$(vm_pid "${2:-l2}")-0/$1"
+	local L2=${2:-l2}
+
+	l2_alive && show "$SYS/vms/$REPLY-0/$1"
 }
 
 # guest TEXT: a line of shell in the guest $VM
 guest()
 {
-	L2=${VM:-l2} l2-run -t "${GUEST_TIMEOUT:-120}" -c "$*"
+	local L2=${VM:-l2}
+
+	l2_run "${GUEST_TIMEOUT:-120}" "$*"
 }
 
 guest_has()
@@ -127,7 +145,10 @@ core_up()
 # attach DISK [NAME]: prints the guest's device name
 attach()
 {
-	iocorectl attach --vm "$(vm_pid "${2:-l2}")" "$1" | grep -o 'ioc[a-z]*' | tail -n 1
+	local said
+
+	said=$(iocorectl attach --vm "$(vm_pid "${2:-l2}")" "$1") || return
+	[[ $said =~ .*(ioc[a-z]+) ]] && echo "${BASH_REMATCH[1]}"
 }
 
 # attach_wait DISK [NAME]: the same, once the guest has the device
@@ -144,7 +165,7 @@ attach_wait()
 
 disk_stat()
 {
-	cat "$SYS/disks/$1/$2"
+	show "$SYS/disks/$1/$2"
 }
 
 vm_names()
@@ -219,11 +240,12 @@ need_iocore()
 # fio in the guest: fio_guest DEVICE ARG...
 fio_guest()
 {
-	local dev=$1
+	local L2=${VM:-l2} dev=$1
 
 	shift
-	L2=${VM:-l2} l2-run -t "${GUEST_TIMEOUT:-300}" fio --name=t --filename="/dev/$dev" \
-		--allow_file_create=0 --ioengine=libaio --direct=1 --thread --randrepeat=1 --output-format=normal "$@"
+	l2_quote fio --name=t --filename="/dev/$dev" --allow_file_create=0 --ioengine=libaio \
+		--direct=1 --thread --randrepeat=1 --output-format=normal "$@"
+	l2_run "${GUEST_TIMEOUT:-300}" "$REPLY"
 }
 
 cleanup()

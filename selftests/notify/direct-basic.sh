@@ -100,7 +100,7 @@ exits_are_saved()
 		allow
 	done
 	note "kicks of $((3 * n)) reads: direct $direct, injected $injected"
-	expect_ge "exits that $((3 * n)) direct reads save" $((injected - direct)) $((n * 3 / 2))
+	expect_ge "exits that $((3 * n)) direct reads save" $((injected - direct)) $((n * 3 / 4))
 }
 
 back_and_forth()

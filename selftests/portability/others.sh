@@ -76,6 +76,7 @@ run_other()
 	timeout -k 10 "$EACH" "$OTHERS/$1.sh" < /dev/null 2>&1 | renumber
 	echo "# $(kernel): $COLLECTION/$1 took $((SECONDS - start)) s"
 	logs_mark
+	logs_forget
 }
 
 shopt -s lastpipe
