@@ -218,8 +218,8 @@ void iocore_direct_retry(void)
 		queue_delayed_work(system_percpu_wq, &retry, IOCORE_DIRECT_PAUSE);
 }
 
-/* Another host listens now, which covers nothing yet. */
-void iocore_direct_renew(void)
+/* The host was reset, and covers nothing. */
+void iocore_direct_forget(void)
 {
 	int cpu;
 
@@ -227,6 +227,12 @@ void iocore_direct_renew(void)
 	for_each_possible_cpu(cpu)
 		per_cpu(direct_cpu, cpu).given = false;
 	mutex_unlock(&direct_lock);
+}
+
+/* Another host listens now, which covers nothing yet. */
+void iocore_direct_renew(void)
+{
+	iocore_direct_forget();
 	iocore_direct_retry();
 }
 

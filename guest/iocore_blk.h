@@ -22,7 +22,8 @@
  * A disk that may come back (replay.c) is held first, instead of 1 to 3: blk-mq
  * is quiesced, the host has said that it is done with the slot's memory, and
  * what is in flight after a last look is requeued. It comes back when all its
- * queues exist under the new epoch, or goes from 1 on when it is given up.
+ * queues exist under the new epoch, or goes from 1 on when it is given up. So it
+ * is with all disks while this guest is suspended (pm.c).
  */
 #ifndef _IOCORE_BLK_H
 #define _IOCORE_BLK_H
@@ -145,6 +146,7 @@ enum iocore_disk_flag {
 	IOCORE_BLK_STOPPED,	/* no request is in flight, nor will be */
 	IOCORE_BLK_HELD,	/* waits to come back; blk-mq is quiesced */
 	IOCORE_BLK_ORPHAN,	/* held, by a host that does not know the disk */
+	IOCORE_BLK_ASLEEP,	/* held, because this guest is suspended */
 };
 
 /* A disk's write cache; see cache.c */
@@ -223,6 +225,7 @@ void iocore_direct_exit(bool reset);
 void iocore_direct_online(unsigned int cpu);
 void iocore_direct_offline(unsigned int cpu);
 void iocore_direct_retry(void);
+void iocore_direct_forget(void);
 void iocore_direct_renew(void);
 bool iocore_direct_active(unsigned int cpu);
 
@@ -273,8 +276,8 @@ static inline bool iocore_disk_closed(const struct iocore_disk *disk)
 /* May the disk come back? */
 static inline bool iocore_disk_replayed(const struct iocore_disk *disk)
 {
-	return disk->info.replay_timeout && !iocore_disk_closed(disk) &&
-	       !test_bit(IOCORE_BLK_BROKEN, &disk->flags);
+	return (disk->info.replay_timeout || test_bit(IOCORE_BLK_ASLEEP, &disk->flags)) &&
+	       !iocore_disk_closed(disk) && !test_bit(IOCORE_BLK_BROKEN, &disk->flags);
 }
 
 static inline bool iocore_disk_held(const struct iocore_disk *disk)
@@ -312,6 +315,8 @@ void iocore_slots_stop(void);
 void iocore_slots_exit(void);
 void iocore_slots_kick(void);
 void iocore_slots_not_added(struct iocore_disk *disk, int ret);
+int iocore_slots_sleep(void);
+void iocore_slots_wake(void);
 void iocore_slots_remove_work(struct work_struct *work);
 
 /* replay.c */
@@ -321,6 +326,10 @@ bool iocore_replay_expired(const struct iocore_disk *disk);
 const char *iocore_replay_differs(const struct iocore_disk *disk,
 				  const struct iocore_disk_info *info, u32 max_depth);
 int iocore_replay_return(struct iocore_disk *disk, const struct iocore_disk_info *info);
+
+/* pm.c */
+int iocore_pm_init(void);
+void iocore_pm_exit(void);
 
 /* stats.c */
 extern const struct attribute_group *iocore_disk_groups[];

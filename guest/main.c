@@ -137,10 +137,15 @@ static int __init iocore_init(void)
 	ret = iocore_notify_init();
 	if (ret)
 		goto err_notify;
+	ret = iocore_pm_init();
+	if (ret)
+		goto err_pm;
 	register_syscore(&iocore_syscore);
 	iocore_slots_start();
 	return 0;
 
+err_pm:
+	iocore_notify_exit();
 err_notify:
 	iocore_slots_exit();
 	unregister_blkdev(iocore_major, "iocore");
@@ -155,6 +160,7 @@ static void __exit iocore_exit(void)
 {
 	iocore_slots_stop();
 	unregister_syscore(&iocore_syscore);
+	iocore_pm_exit();
 	iocore_notify_exit();
 	iocore_slots_exit();
 	unregister_blkdev(iocore_major, "iocore");

@@ -25,6 +25,9 @@
 #include "iocore_blk.h"
 #include "trace.h"
 
+/* A disk that has to be there when this guest wakes up may take so long. */
+#define IOCORE_WAKE_GRACE	(10 * HZ)
+
 /* The host is done with the slot. Also for a disk that has half come back. */
 void iocore_replay_hold(struct iocore_disk *disk)
 {
@@ -34,7 +37,9 @@ void iocore_replay_hold(struct iocore_disk *disk)
 		disk->left = jiffies;
 		blk_mq_quiesce_queue(disk->gd->queue);
 		trace_iocore_blk_hold(disk->info.slot, disk->info.epoch);
-		pr_info_ratelimited("%s: has left, waiting for it\n", disk->gd->disk_name);
+		if (!test_bit(IOCORE_BLK_ASLEEP, &disk->flags))
+			pr_info_ratelimited("%s: has left, waiting for it\n",
+					    disk->gd->disk_name);
 	}
 	iocore_disk_forget(disk);
 	for (i = 0; i < disk->nr_queues; i++)
@@ -47,10 +52,17 @@ u32 iocore_replay_timeout(const struct iocore_disk_info *info)
 	return iocore_features & IOCORE_F_REPLAY ? info->replay_timeout : 0;
 }
 
+/* One that never waits for its host does so for this guest's own suspend. */
+static unsigned long patience(const struct iocore_disk *disk)
+{
+	if (!disk->info.replay_timeout && test_bit(IOCORE_BLK_ASLEEP, &disk->flags))
+		return IOCORE_WAKE_GRACE;
+	return (unsigned long)disk->info.replay_timeout * HZ;
+}
+
 bool iocore_replay_expired(const struct iocore_disk *disk)
 {
-	return iocore_disk_held(disk) &&
-	       time_after_eq(jiffies, disk->left + (unsigned long)disk->info.replay_timeout * HZ);
+	return iocore_disk_held(disk) && time_after_eq(jiffies, disk->left + patience(disk));
 }
 
 /* ---- is it the disk that left? ---- */
@@ -145,6 +157,7 @@ int iocore_replay_return(struct iocore_disk *disk, const struct iocore_disk_info
 	blk_mq_unquiesce_queue(disk->gd->queue);
 	blk_mq_kick_requeue_list(disk->gd->queue);
 	trace_iocore_blk_return(disk->info.slot, disk->info.epoch);
-	pr_info_ratelimited("%s: is back\n", disk->gd->disk_name);
+	if (!test_and_clear_bit(IOCORE_BLK_ASLEEP, &disk->flags))
+		pr_info_ratelimited("%s: is back\n", disk->gd->disk_name);
 	return 0;
 }

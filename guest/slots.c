@@ -35,6 +35,9 @@
 #define IOCORE_EVENTS_PAUSE	(HZ / 10)
 /* ... and change what is in a slot, or its size, once in so long. */
 #define IOCORE_SLOT_PAUSE	(HZ / 10)
+/* The backend may take so long to end what is in flight, else there is no suspend. */
+#define IOCORE_DRAIN		(20 * HZ)
+#define IOCORE_DRAIN_MS		5
 
 /**
  * struct iocore_slot - what this guest has in a slot
@@ -63,6 +66,7 @@ static u32 nr_slots;
 static u32 max_depth;
 static unsigned int nr_disks;	/* slots in use or busy */
 static bool stopping = true;	/* no new disks: not started yet, or unloading */
+static bool asleep;		/* suspended: the scan rests, no slot changes */
 static bool host_lost;
 static bool host_refused;	/* said that the one that came won't do */
 static unsigned long again = IOCORE_AGAIN_MIN;
@@ -259,6 +263,7 @@ static void make_work(struct work_struct *work)
 
 	mutex_lock(&slots_lock);
 	s->busy = false;
+	wake_up(&slots_empty);
 	if (IS_ERR(disk)) {
 		make_failed(s, PTR_ERR(disk));
 	} else {
@@ -411,6 +416,8 @@ static void scan_work(struct work_struct *work)
 	unsigned int noio = memalloc_noio_save();
 
 	mutex_lock(&slots_lock);
+	if (asleep)
+		goto out_unlock;
 	if (host_lost && !stopping)
 		find_host();
 	if (scan_slots()) {
@@ -420,6 +427,7 @@ static void scan_work(struct work_struct *work)
 	} else {
 		again = IOCORE_AGAIN_MIN;
 	}
+out_unlock:
 	mutex_unlock(&slots_lock);
 	memalloc_noio_restore(noio);
 }
@@ -474,6 +482,150 @@ void iocore_slots_remove_work(struct work_struct *work)
 	wake_up(&slots_empty);
 	mutex_unlock(&slots_lock);
 	iocore_slots_kick();	/* the slot may have its next disk already */
+}
+
+/* ---- suspend ---- */
+
+static bool any_busy(void)
+{
+	u32 nr;
+
+	for (nr = 0; nr < IOCORE_MAX_DISKS; nr++)
+		if (READ_ONCE(slots[nr].busy))
+			return true;
+	return false;
+}
+
+/* A task that polled for its I/O is frozen, so look in its place. */
+static bool disk_drained(struct iocore_disk *disk)
+{
+	bool busy = false;
+	u32 i;
+
+	for (i = 0; i < disk->nr_queues; i++) {
+		iocore_queue_poll(disk->queues[i]);
+		busy |= iocore_queue_busy(disk->queues[i]);
+	}
+	return !busy || iocore_disk_closed(disk) || test_bit(IOCORE_BLK_BROKEN, &disk->flags);
+}
+
+/* Quiesces the disk, and waits for what is in flight. */
+static int drain_disk(struct iocore_disk *disk)
+{
+	unsigned long end = jiffies + IOCORE_DRAIN;
+
+	blk_mq_quiesce_queue(disk->gd->queue);
+	while (!disk_drained(disk)) {
+		if (time_after(jiffies, end)) {
+			blk_mq_unquiesce_queue(disk->gd->queue);
+			pr_warn("%s: its requests don't end, so there is no suspend\n",
+				disk->gd->disk_name);
+			return -EBUSY;
+		}
+		msleep(IOCORE_DRAIN_MS);
+	}
+	return 0;
+}
+
+/* @drained: the slots whose disks are quiesced on return. Held ones are anyway. */
+static int drain_all(unsigned long *drained)
+{
+	struct iocore_disk *disk;
+	int ret = 0;
+	u32 nr;
+
+	for (nr = 0; nr < IOCORE_MAX_DISKS && !ret; nr++) {
+		disk = slots[nr].disk;
+		if (!disk || iocore_disk_held(disk))
+			continue;
+		ret = drain_disk(disk);
+		if (!ret)
+			__set_bit(nr, drained);
+	}
+	return ret;
+}
+
+static void resume_drained(const unsigned long *drained)
+{
+	unsigned int nr;
+
+	for_each_set_bit(nr, drained, IOCORE_MAX_DISKS)
+		blk_mq_unquiesce_queue(slots[nr].disk->gd->queue);
+}
+
+/* The host knows nothing of this guest any more, and keeps no slot for it. */
+static void hold_all(const unsigned long *drained)
+{
+	struct iocore_disk *disk;
+	u32 nr;
+
+	host_lost = true;
+	host_refused = false;
+	for (nr = 0; nr < IOCORE_MAX_DISKS; nr++) {
+		disk = slots[nr].disk;
+		if (!disk)
+			continue;
+		if (test_bit(nr, drained))
+			set_bit(IOCORE_BLK_ASLEEP, &disk->flags);
+		orphan(disk);
+	}
+	iocore_direct_forget();
+}
+
+static int sleep_locked(void)
+{
+	DECLARE_BITMAP(drained, IOCORE_MAX_DISKS) = { };
+	int ret = drain_all(drained);
+
+	if (!ret)
+		ret = iocore_hc_reset();
+	if (ret == -KVM_ENOSYS)	/* it has left */
+		ret = 0;
+	if (!ret)
+		hold_all(drained);
+	resume_drained(drained);
+	return ret;
+}
+
+/*
+ * On return nothing is in flight, and nothing of this guest is in the host. What
+ * is in flight is waited for here, where interrupts and all CPUs are at work: the
+ * host would wait for it with the vCPU that asks for the reset.
+ */
+int iocore_slots_sleep(void)
+{
+	int ret;
+
+	mutex_lock(&slots_lock);
+	asleep = true;
+	mutex_unlock(&slots_lock);
+	wait_event(slots_empty, !any_busy());
+
+	mutex_lock(&slots_lock);
+	ret = sleep_locked();
+	if (ret)
+		asleep = false;
+	mutex_unlock(&slots_lock);
+	if (ret)
+		iocore_slots_kick();
+	return ret;
+}
+
+/* The host may be another, or this one after a reset. Disks come back if it is there. */
+void iocore_slots_wake(void)
+{
+	u32 nr;
+
+	mutex_lock(&slots_lock);
+	asleep = false;
+	again = IOCORE_AGAIN_MIN;
+	for (nr = 0; nr < IOCORE_MAX_DISKS; nr++) {
+		if (slots[nr].disk && test_bit(IOCORE_BLK_ASLEEP, &slots[nr].disk->flags))
+			slots[nr].disk->left = jiffies;
+	}
+	mutex_unlock(&slots_lock);
+	iocore_slots_kick();
+	flush_delayed_work(&scan);
 }
 
 /* ---- init and exit ---- */
