@@ -289,12 +289,12 @@ onto()
 	echo "0 $(sectors /dev/disk) linear /dev/$1 0"
 }
 
-# null_blk takes ten seconds for a request, and is given a tenth of one.
+# null_blk takes four seconds for a request, and is given a tenth of one.
 timeouts()
 {
 	local before
 
-	null_up late size=64 irqmode=2 completion_nsec=50000000000
+	null_up late size=64 irqmode=2 completion_nsec=4000000000
 	echo 100 > /sys/block/late/queue/io_timeout
 	echo 2 > /sys/block/late/queue/nomerges
 	before=$(disk_stat d0 errors)
