@@ -9,6 +9,7 @@
 . "$(dirname "$0")/../lib/load.sh"
 . "$(dirname "$0")/../lib/sleep.sh"
 
+export DM_DISABLE_UDEV=1
 VM=sleeper
 
 cleanup()
@@ -174,6 +175,7 @@ backend_stands_still()
 	needs deep
 	null_up n2
 	dmsetup create still --table "0 $(blockdev --getsz /dev/n2) linear /dev/n2 0"
+	wait_for 10 test -b /dev/mapper/still
 	iocorectl disk create d2 --path /dev/mapper/still
 	expect_eq "device" "$(attach_wait d2 $VM)" iocc
 	dmsetup suspend --nolockfs --noflush still
