@@ -486,6 +486,9 @@ void iocore_slots_remove_work(struct work_struct *work)
 
 /* ---- suspend ---- */
 
+/* Slots whose disks are frozen while this guest sleeps; under slots_lock. */
+static DECLARE_BITMAP(frozen, IOCORE_MAX_DISKS);
+
 static bool any_busy(void)
 {
 	u32 nr;
@@ -496,33 +499,54 @@ static bool any_busy(void)
 	return false;
 }
 
-/* A task that polled for its I/O is frozen, so look in its place. */
-static bool disk_drained(struct iocore_disk *disk)
+/*
+ * A task that polled for its I/O is frozen, so look in its place. False if nothing
+ * will end any more.
+ */
+static bool disk_look(struct iocore_disk *disk)
 {
-	bool busy = false;
 	u32 i;
 
-	for (i = 0; i < disk->nr_queues; i++) {
+	for (i = 0; i < disk->nr_queues; i++)
 		iocore_queue_poll(disk->queues[i]);
-		busy |= iocore_queue_busy(disk->queues[i]);
-	}
-	return !busy || iocore_disk_closed(disk) || test_bit(IOCORE_BLK_BROKEN, &disk->flags);
+	return !iocore_disk_closed(disk) && !test_bit(IOCORE_BLK_BROKEN, &disk->flags);
 }
 
-/* Quiesces the disk, and waits for what is in flight. */
+static void thaw_disk(struct iocore_disk *disk)
+{
+	blk_mq_unfreeze_queue(disk->gd->queue, memalloc_noio_save());
+}
+
+/* A disk that was freed meanwhile took its frozen queue along. */
+static void thaw_all(void)
+{
+	unsigned int nr;
+
+	for_each_set_bit(nr, frozen, IOCORE_MAX_DISKS)
+		if (slots[nr].disk)
+			thaw_disk(slots[nr].disk);
+	bitmap_zero(frozen, IOCORE_MAX_DISKS);
+}
+
+/*
+ * Freezes the disk until this guest wakes: a CPU does not go offline while blk-mq
+ * has a request there, sent or not. It is not quiesced yet, as what is to be sent
+ * again has to end too. What waits for a disk that is held does not.
+ */
 static int drain_disk(struct iocore_disk *disk)
 {
-	unsigned long end = jiffies + IOCORE_DRAIN;
+	unsigned long end = jiffies + (iocore_disk_held(disk) ? HZ : IOCORE_DRAIN);
+	struct request_queue *queue = disk->gd->queue;
 
-	blk_mq_quiesce_queue(disk->gd->queue);
-	while (!disk_drained(disk)) {
+	blk_freeze_queue_start(queue);
+	while (!blk_mq_freeze_queue_wait_timeout(queue, msecs_to_jiffies(IOCORE_DRAIN_MS)) &&
+	       disk_look(disk)) {
 		if (time_after(jiffies, end)) {
-			blk_mq_unquiesce_queue(disk->gd->queue);
+			thaw_disk(disk);
 			pr_warn("%s: its requests don't end, so there is no suspend\n",
 				disk->gd->disk_name);
 			return -EBUSY;
 		}
-		msleep(IOCORE_DRAIN_MS);
 	}
 	return 0;
 }
@@ -534,13 +558,18 @@ static int drain_all(unsigned long *drained)
 	int ret = 0;
 	u32 nr;
 
-	for (nr = 0; nr < IOCORE_MAX_DISKS && !ret; nr++) {
+	for (nr = 0; nr < IOCORE_MAX_DISKS; nr++) {
 		disk = slots[nr].disk;
-		if (!disk || iocore_disk_held(disk))
+		if (!disk)
 			continue;
 		ret = drain_disk(disk);
-		if (!ret)
-			__set_bit(nr, drained);
+		if (ret)
+			break;
+		__set_bit(nr, frozen);
+		if (iocore_disk_held(disk))
+			continue;
+		blk_mq_quiesce_queue(disk->gd->queue);
+		__set_bit(nr, drained);
 	}
 	return ret;
 }
@@ -562,6 +591,7 @@ static void hold_all(const unsigned long *drained)
 	host_lost = true;
 	host_refused = false;
 	for (nr = 0; nr < IOCORE_MAX_DISKS; nr++) {
+		slots[nr].refused = false;
 		disk = slots[nr].disk;
 		if (!disk)
 			continue;
@@ -579,11 +609,11 @@ static int sleep_locked(void)
 
 	if (!ret)
 		ret = iocore_hc_reset();
-	if (ret == -KVM_ENOSYS)	/* it has left */
-		ret = 0;
 	if (!ret)
 		hold_all(drained);
 	resume_drained(drained);
+	if (ret)
+		thaw_all();
 	return ret;
 }
 
@@ -597,11 +627,13 @@ int iocore_slots_sleep(void)
 	int ret;
 
 	mutex_lock(&slots_lock);
+	/* the scan goes on meanwhile: they may wait for a disk that is held */
+	while (any_busy()) {
+		mutex_unlock(&slots_lock);
+		wait_event(slots_empty, !any_busy());
+		mutex_lock(&slots_lock);
+	}
 	asleep = true;
-	mutex_unlock(&slots_lock);
-	wait_event(slots_empty, !any_busy());
-
-	mutex_lock(&slots_lock);
 	ret = sleep_locked();
 	if (ret)
 		asleep = false;
@@ -617,6 +649,7 @@ void iocore_slots_wake(void)
 	u32 nr;
 
 	mutex_lock(&slots_lock);
+	thaw_all();
 	asleep = false;
 	again = IOCORE_AGAIN_MIN;
 	for (nr = 0; nr < IOCORE_MAX_DISKS; nr++) {

@@ -62,7 +62,7 @@ static const struct blk_holder_ops bdev_holder_ops = {
 };
 
 /* Bios pass by what others have written to the page cache and not synced. */
-static int bdev_clean(struct block_device *bdev)
+int iocore_bdev_clean(struct block_device *bdev)
 {
 	int err = sync_blockdev(bdev);
 
@@ -85,7 +85,10 @@ static int bdev_backend_open(struct iocore_disk *disk)
 					      &bdev_holder_ops);
 	if (IS_ERR(file))
 		return PTR_ERR(file) == -EACCES ? -EROFS : PTR_ERR(file);
-	err = bdev_is_zoned(file_bdev(file)) ? -EOPNOTSUPP : bdev_clean(file_bdev(file));
+	err = bdev_is_zoned(file_bdev(file)) ? -EOPNOTSUPP : 0;
+	/* A move does it later, when it does not hold iocore_config_lock. */
+	if (!err && disk->holder == disk)
+		err = iocore_bdev_clean(file_bdev(file));
 	if (err) {
 		bdev_fput(file);
 		return err;

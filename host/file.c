@@ -109,10 +109,19 @@ static bool file_beyond(struct iocore_req *req)
 	return end > i_size_read(file_inode(iocore_req_disk(req)->file));
 }
 
+/*
+ * The fsync of a durable write may have used up the error of other writes, which the
+ * next flush has then. Not where the write itself was refused, for want of space say.
+ */
+static bool file_error_used(struct iocore_req *req, long ret)
+{
+	return req->iocb.ki_flags & IOCB_DSYNC &&
+	       (ret == -EIO || READ_ONCE(req->iocb.ki_filp->f_wb_err) != req->wb_err);
+}
+
 static void file_rw_end(struct iocore_req *req, long ret)
 {
-	/* Its fsync may have used up the error of other writes: the next flush has it. */
-	if (ret < 0 && req->iocb.ki_flags & IOCB_DSYNC)
+	if (ret < 0 && file_error_used(req, ret))
 		WRITE_ONCE(iocore_req_disk(req)->flush_error, -EIO);
 	/* A short transfer means that the file has shrunk under us. */
 	if (ret >= 0)
@@ -147,6 +156,7 @@ static void file_rw(struct iocore_req *req)
 		.ki_complete	= file_rw_done,
 	};
 
+	req->wb_err = READ_ONCE(file->f_wb_err);
 	/* A filesystem may look at the kiocb after it has completed. */
 	atomic_inc(&req->pending);
 	/* The right to the file is that of who opened it, not of the VM's process. */

@@ -163,6 +163,8 @@ struct iocore_backend_ops {
 };
 
 extern const struct iocore_backend_ops iocore_bdev_ops;
+/* What others have left in the device's page cache: written, and forgotten. */
+int iocore_bdev_clean(struct block_device *bdev);
 extern const struct iocore_backend_ops iocore_file_ops;
 
 /* The histograms of a disk; WRITE_ZEROES counts as a discard. */
@@ -204,6 +206,7 @@ struct iocore_disk_stats {
  * @moving:	to another backend, under iocore_config_lock
  * @workers:	carry out what blocks
  * @flush_error: of a flush that no guest asked for; the guest's next one fails
+ * @flush_vm:	the VM that has to hear of it, iocore_vm.id
  * @write_through: each write is to be durable before it completes
  * @max_queues: queues that a guest may make
  * @write_cache: the backend has a volatile cache
@@ -233,6 +236,7 @@ struct iocore_disk {
 	bool moving;
 	struct workqueue_struct *workers;
 	int flush_error;
+	u64 flush_vm;
 	const struct iocore_backend_ops *ops;
 	struct file *file;
 	struct block_device *bdev;
@@ -354,6 +358,7 @@ struct iocore_vm_stats {
 
 /**
  * struct iocore_vm - a KVM VM; its memory lives by @kobj
+ * @id:		no other VM has had it
  * @dead:	under @lock; @kvm may not be used any more
  * @closers:	attachments being closed: @kvm stays until it is zero
  * @identified:	the guest has negotiated; written under @lock
@@ -366,6 +371,7 @@ struct iocore_vm_stats {
  */
 struct iocore_vm {
 	struct kvm *kvm;
+	u64 id;
 	pid_t pid;			/* tgid of the VM's process, init namespace */
 	unsigned int nr;		/* tells apart the VMs of one process */
 	bool dead;
@@ -577,6 +583,7 @@ struct iocore_req {
 	bool flushing;			/* the flush behind it */
 	u64 start_ns;
 	struct kiocb iocb;		/* file.c */
+	errseq_t wb_err;		/* of the file, before */
 	struct work_struct work;
 	struct cgroup_subsys_state *css;
 	void (*deferred)(struct iocore_req *req);

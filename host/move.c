@@ -118,7 +118,9 @@ static int move_begin(struct iocore_disk *disk, struct iocore_disk *next)
 /* Whoever copied the content there need not have synced it; guests think it durable. */
 static int move_sync_next(struct iocore_disk *next)
 {
-	return next->readonly ? 0 : next->ops->sync(next);
+	int err = next->bdev ? iocore_bdev_clean(next->bdev) : 0;
+
+	return err || next->readonly ? err : next->ops->sync(next);
 }
 
 /*

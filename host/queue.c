@@ -170,15 +170,21 @@ static void req_rw(struct iocore_req *req)
 }
 
 /* A flush of our own that failed may have used up the backend's error. */
-static void req_flush(struct iocore_req *req)
+static int req_flush_error(struct iocore_req *req)
 {
 	struct iocore_disk *disk = iocore_req_disk(req);
-	int error = READ_ONCE(disk->flush_error) ? xchg(&disk->flush_error, 0) : 0;
+
+	return READ_ONCE(disk->flush_error) ? xchg(&disk->flush_error, 0) : 0;
+}
+
+static void req_flush(struct iocore_req *req)
+{
+	int error = req_flush_error(req);
 
 	if (error)
 		iocore_req_part_end(req, error);
 	else
-		disk->ops->flush(req);
+		iocore_req_disk(req)->ops->flush(req);
 }
 
 void iocore_req_start(struct iocore_req *req)
@@ -227,6 +233,9 @@ void iocore_req_part_end(struct iocore_req *req, int error)
 	/* It may be the error of other writes, which the guest's next flush is to cover. */
 	if (req->flushing && req->error)
 		WRITE_ONCE(iocore_req_disk(req)->flush_error, -EIO);
+	/* A flush of ours that failed meanwhile may have used up this one's error. */
+	if (req->sqe.opcode == IOCORE_OP_FLUSH && !req->error)
+		req->error = req_flush_error(req);
 	iocore_req_end(req, iocore_errno_to_status(req->error));
 }
 

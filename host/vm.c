@@ -115,6 +115,7 @@ static struct iocore_vm *iocore_vm_create(struct kvm *kvm)
 		return ERR_PTR(-ENOMEM);
 
 	vm->kvm = kvm;
+	vm->id = atomic64_inc_return(&iocore_epoch);
 	vm->pid = iocore_vm_pid(kvm);
 	while (iocore_vm_nr_taken(vm->pid, vm->nr))
 		vm->nr++;
@@ -408,6 +409,11 @@ static int iocore_publish(struct iocore_vm *vm, struct iocore_attachment *att,
 
 	iocore_direct_disk_added(att);
 	iocore_kept_taken(vm, slot, iocore_disk_name(att->disk));
+	/* Another guest has nothing to do with what the one before may have lost. */
+	if (att->disk->flush_vm != vm->id) {
+		att->disk->flush_vm = vm->id;
+		WRITE_ONCE(att->disk->flush_error, 0);
+	}
 	rcu_assign_pointer(vm->slots[slot], att);
 	ret = slot;
 
@@ -521,9 +527,6 @@ static void iocore_close(struct iocore_vm *vm, struct iocore_attachment *att,
 	wait_event(vm->closed, !atomic_read_acquire(&att->draining));
 
 	iocore_threads_stop(att);
-	/* Who comes next has nothing to do with what this guest may have lost. */
-	if (!att->keep)
-		WRITE_ONCE(disk->flush_error, 0);
 
 	iocore_sysfs_del_attachment(att);
 	mutex_lock(&vm->lock);
