@@ -61,7 +61,7 @@ finds_attachment()
 finds_reference()
 {
 	exec 9< /dev/iocore
-	expect_refusal 1 'module_iocore' leak_check
+	LEAK_WAIT=1 expect_refusal 1 'module_iocore' leak_check
 	exec 9<&-
 	leak_check
 }
