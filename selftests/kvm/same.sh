@@ -47,15 +47,15 @@ once()
 	tail -n 1 "$file" | grep -q 'expectations$' || fail "the transcript has no end"
 }
 
-# transcript NAME ARG...: one that came twice, as what a CPU that stood still or
-# an emulator's fault has left in a transcript does not
+# transcript NAME LIKE ARG...: one as LIKE, a name, or else one that came twice, as what
+# a CPU that stood still or an emulator's fault has left in a transcript does not
 transcript()
 {
 	local file=$TRANSCRIPTS/$1 i before
 
 	for i in 1 2 3 4 5 6; do
-		once "$file" "${@:2}"
-		for before in "$file".[0-9]; do
+		once "$file" "${@:3}"
+		for before in "$TRANSCRIPTS/$2" "$file".[0-9]; do
 			! cmp -s "$file" "$before" || return 0
 		done
 		[ $i -eq 1 ] || note "$1 differed: $(diff "$file" "$file.1" | head -n 6)"
@@ -68,7 +68,7 @@ stock()
 {
 	LAB_STOCK_KVM=1 l1-modules
 	! grep -qw kvm_pv_backend_register /proc/kallsyms || fail "this KVM is not stock"
-	transcript stock
+	transcript stock none
 }
 
 patched()
@@ -76,7 +76,7 @@ patched()
 	unload
 	LAB_NO_IOCORE=1 l1-modules
 	grep -qw kvm_pv_backend_register /proc/kallsyms || fail "this KVM is not patched"
-	transcript patched
+	transcript patched stock
 }
 
 loaded()
@@ -84,8 +84,8 @@ loaded()
 	unload
 	modules_up
 	[ -e /dev/iocore ] || fail "iocore.ko is not loaded"
-	transcript loaded
-	transcript common --common
+	transcript loaded stock
+	transcript common none --common
 }
 
 expected()
@@ -113,7 +113,7 @@ direct()
 	grep -qw kvm_direct_enable /proc/kallsyms ||
 		skip "this KVM has no direct mode"
 	direct_disk
-	transcript direct --direct d0
+	transcript direct common --direct d0
 	same common direct
 	expected direct
 }
