@@ -133,7 +133,7 @@ arrives()
 	qmp src migrate-set-parameters '{"max-bandwidth": 50000000, "downtime-limit": 2000}'
 	wait_for 90 completed
 	# What l2-start waits for was said in the guest's former life.
-	echo "iocore-agent: ready" >> "$RUN/dst-console.log"
+	echo "iocore-agent: ready" >> /run/l2/dst-console.log
 	VM=dst wait_for 30 guest true
 	expect_eq "sum of the buffer at the destination" "$(ask dst sum)" "$(cat /tmp/migrate.sum)"
 }

@@ -51,7 +51,7 @@ fall_asleep()
 
 said_so()
 {
-	grep -qa "$(cat $SLEEP_MARK) ended: " "$RUN/$VM-console.log"
+	grep -qa "$(cat $SLEEP_MARK) ended: " "/run/l2/$VM-console.log"
 }
 
 asleep_or_back()
@@ -82,5 +82,5 @@ slept()
 	said=$(cat $SLEEP_MARK)
 	wait_for 120 said_so
 	expect_eq "exit code of the suspend" \
-		"$(grep -ao "$said ended: [0-9]*" "$RUN/$VM-console.log")" "$said ended: $rc"
+		"$(grep -ao "$said ended: [0-9]*" "/run/l2/$VM-console.log")" "$said ended: $rc"
 }

@@ -58,8 +58,8 @@ logs_mark()
 	echo "$LOGS_MARK" > /dev/kmsg
 	LOG_NOW=()
 	while read -r size f; do
-		[ -z "$f" ] || [[ $f == */l1-console.log ]] || LOG_NOW[$f]=$size
-	done <<< "$(stat -c '%s %n' "${RUN:-/nowhere}"/*-console.log 2>/dev/null)"
+		[ -z "$f" ] || LOG_NOW[$f]=$size
+	done <<< "$(stat -c '%s %n' /run/l2/*-console.log 2>/dev/null)"
 }
 
 guest_complaints()

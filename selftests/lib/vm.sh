@@ -54,6 +54,18 @@ vm_pid()
 	l2_alive && echo "$REPLY"
 }
 
+# vm_boots [NAME]: how often its VMM saw a kernel come up
+vm_boots()
+{
+	grep -ac 'iocore-agent: ready' "/run/l2/${1:-l2}-console.log"
+}
+
+# vm_booted TIMES [NAME]
+vm_booted()
+{
+	[ "$(vm_boots "${2:-l2}")" -ge "$1" ]
+}
+
 # show FILE: as cat does, without a process
 show()
 {

@@ -81,15 +81,10 @@ start_load()
 		sleep 2'
 }
 
-ready_times()
-{
-	[ "$(grep -ac 'iocore-agent: ready' "$RUN/boots-console.log")" -ge "$1" ]
-}
-
 # The next kernel in the same VM finds its disk: the Nth, of the same VMM.
 comes_back()
 {
-	wait_for 90 ready_times "$1"
+	wait_for 90 vm_booted "$1" boots
 	expect_eq "pid" "$(L2=boots l2-pid)" "$2"
 	VM=boots wait_for 20 guest_has ioca
 	VM=boots verify

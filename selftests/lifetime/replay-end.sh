@@ -93,17 +93,12 @@ guest_reboots_meanwhile()
 	leave d0
 	wait_for 10 state_is ioca waiting
 	L2=$VM l2-run -t 3 -c '(sleep 0.3; reboot -f) > /dev/null 2>&1 &' || true
-	wait_for 90 ready_times 2
+	wait_for 90 vm_booted 2 $VM
 	expect_eq "pid" "$(vm_pid $VM)" "$pid"
 	guest_lacks ioca
 	expect_eq "device" "$(attach_wait d0 $VM)" ioca
 	verify ioca
 	host_settles
-}
-
-ready_times()
-{
-	[ "$(grep -ac 'iocore-agent: ready' "$RUN/$VM-console.log")" -ge "$1" ]
 }
 
 boots_up()

@@ -96,23 +96,13 @@ detached()
 	again_direct
 }
 
-ready_times()
-{
-	[ "$(grep -ac 'iocore-agent: ready' "$RUN/boots-console.log")" -ge "$1" ]
-}
-
 # The next kernel of the same VMM: it may, and sets all up anew.
 comes_back()
 {
-	wait_for 120 ready_times "$1"
+	wait_for 120 vm_booted "$1" boots
 	expect_eq "pid" "$(vm_pid boots)" "$2"
 	wait_for 20 guest_has ioca
 	again_direct
-}
-
-boots_so_far()
-{
-	grep -ac 'iocore-agent: ready' "$RUN/boots-console.log"
 }
 
 reboots()
@@ -120,7 +110,7 @@ reboots()
 	local pid n
 
 	pid=$(vm_pid boots)
-	n=$(boots_so_far)
+	n=$(vm_boots boots)
 	load 60
 	L2=boots l2-run -t 3 -c '(sleep 0.3; reboot -f) > /dev/null 2>&1 &' || true
 	comes_back $((n + 1)) "$pid"
@@ -131,7 +121,7 @@ reset()
 	local pid n
 
 	pid=$(vm_pid boots)
-	n=$(boots_so_far)
+	n=$(vm_boots boots)
 	load 60
 	"$HERE/../kvm/qmp" /run/l2/boots/qmp system_reset
 	comes_back $((n + 1)) "$pid"
@@ -144,11 +134,11 @@ crashes()
 
 	pid=$(vm_pid boots)
 	load 60
-	: > "$RUN/boots-console.log"
+	: > /run/l2/boots-console.log
 	L2=boots l2-run -t 3 -c '(sleep 0.3; echo c > /proc/sysrq-trigger) > /dev/null 2>&1 &' || true
-	wait_for 120 ready_times 1
-	sed '/sysrq\|Kernel panic\|Call Trace\|Oops/d' "$RUN/boots-console.log" > /tmp/crash.log
-	cat /tmp/crash.log > "$RUN/boots-console.log"	# QEMU has this file open
+	wait_for 120 vm_booted 1 boots
+	sed '/sysrq\|Kernel panic\|Call Trace\|Oops/d' /run/l2/boots-console.log > /tmp/crash.log
+	cat /tmp/crash.log > /run/l2/boots-console.log	# QEMU has this file open
 	comes_back 1 "$pid"
 }
 
@@ -168,7 +158,7 @@ kexec()
 
 	guest 'grep -qs . /sys/kernel/kexec_loaded' || skip "the guest's kernel has no kexec"
 	pid=$(vm_pid boots)
-	n=$(boots_so_far)
+	n=$(vm_boots boots)
 	guest_put "$HERE/kexec" /bin/kexec
 	expect_eq "device" "$(attach_wait kernel boots)" iocb
 	L2=boots l2-run -t 60 -c "/bin/kexec /dev/iocb $(stat -c %s $KERNEL) \

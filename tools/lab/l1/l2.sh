@@ -6,7 +6,8 @@
 L2=${L2:-l2}
 L2_DIR=/run/l2/$L2
 L2_PORTS=4
-L2_LOG=${RUN:-/tmp}/$L2-console.log
+# In memory, as QEMU writes it letter by letter; init copies it into the run's folder.
+L2_LOG=/run/l2/$L2-console.log
 
 l2_die()
 {
