@@ -87,12 +87,16 @@ prepare()
 	expect_eq "read" "$(ask src 'read 0')" "done"
 }
 
-# Memory that changes all the time keeps the migration from its end.
+# Memory that changes all the time keeps the migration from its end: always the same
+# memory, so that a round does not become a long one.
 busy()
 {
-	VM=src guest 'dd if=/dev/urandom of=/dev/shm/a bs=1M count=8 2>/dev/null
+	VM=src guest 'dd if=/dev/urandom of=/dev/shm/a bs=1M count=16 2>/dev/null
+		cp /dev/shm/a /dev/shm/b
 		: > /run/busy
-		setsid sh -c "while [ -e /run/busy ]; do cp /dev/shm/a /dev/shm/b; done" \
+		setsid sh -c "while [ -e /run/busy ]; do
+				dd if=/dev/shm/a of=/dev/shm/b bs=1M conv=notrunc 2> /dev/null
+			done" \
 			> /dev/null 2>&1 < /dev/null &'
 }
 
