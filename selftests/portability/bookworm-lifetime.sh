@@ -4,6 +4,6 @@
 
 SUITE=bookworm
 COLLECTION=lifetime
-TESTS="replay replay-end driver detach"
+TESTS="replay replay-end driver detach suspend"
 # shellcheck source=selftests/portability/others.sh
 . "$(dirname "$0")/others.sh"
