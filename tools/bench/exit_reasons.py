@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Names of the exit codes of AMD's and Intel's processors, as KVM's trace has them."""
 
 SVM = {

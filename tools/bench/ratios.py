@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """
 Ratios of speed between devices. Runs of the same round, which took turns, make a
 ratio of their own; what is told is the median of the rounds with their spread.

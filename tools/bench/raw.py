@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Read what tools/bench/l1/bench wrote: counters, fio's reports, the guest's own times."""
 
 import json

@@ -35,7 +35,7 @@ static const struct command commands[] = {
 	  "show who does how much I/O, the busiest first", top_run, NULL },
 	{ "save", "[FILE]", "write cores, disks and attachments as JSON",
 	  save_run, NULL },
-	{ "restore", "[FILE]", "make what is missing of what was saved",
+	{ "restore", "[--try] [FILE]", "make what is missing of what was saved",
 	  restore_run, NULL },
 	{ "clear", "[--keep]",
 	  "detach and delete everything; with --keep the guests wait",
