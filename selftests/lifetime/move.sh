@@ -4,8 +4,10 @@
 
 . "$(dirname "$0")/../lib/tap.sh"
 . "$(dirname "$0")/../lib/vm.sh"
+. "$(dirname "$0")/../lib/load.sh"
 
 PATH_FILE=$CFG/disks/d/path
+MOVES=$(cycles 6 30)
 # The lab has no udev: the device nodes are made by dmsetup.
 export DM_DISABLE_UDEV=1
 
@@ -21,7 +23,7 @@ stack_clear()
 {
 	local name
 
-	for name in way1 way2 slow straight; do
+	for name in way1 way2 slow straight both second; do
 		! dmsetup info "$name" > /dev/null 2>&1 || dmsetup remove "$name"
 	done
 	! mountpoint -q /run/below || umount /run/below
@@ -37,6 +39,8 @@ prepare()
 	null_up cached size=64 cache_size=1
 	null_up cached2 size=64 cache_size=1
 	null_up dead size=64
+	null_up leg0 size=16 irqmode=2 completion_nsec=2000000
+	null_up leg1 size=16
 	null_up big size=64 blocksize=4096
 	dm_up way1 /dev/n0
 	dm_up way2 /dev/n0
@@ -52,11 +56,37 @@ to()
 	bash -c "echo '$1' > '$PATH_FILE'"
 }
 
+# dm_stat NAME: what the kernel counts of a map
+dm_stat()
+{
+	cat "/sys/dev/block/$(dmsetup info -c --noheadings --separator : -o major,minor "$1")/stat"
+}
+
 # What went through a map, in sectors.
 sectors()
 {
-	awk '{ print $3 + $7 }' \
-		"/sys/dev/block/$(dmsetup info -c --noheadings --separator : -o major,minor "$1")/stat"
+	dm_stat "$1" | awk '{ print $3 + $7 }'
+}
+
+more_sectors()
+{
+	[ "$(sectors "$1")" -gt "$2" ]
+}
+
+# leave_for DISK LEFT NEXT: when the move has ended nothing is inside what was left
+leave_for()
+{
+	iocorectl disk move "$1" --path "/dev/mapper/$3"
+	eval "left_$2=$(sectors "$2")"
+	expect_eq "in flight in $2, which was left" "$(dm_stat "$2" | awk '{ print $9 }')" 0
+}
+
+# still NAME: what was left stands as it did then
+still()
+{
+	local then=left_$1
+
+	expect_eq "sectors of $1, which was left" "$(sectors "$1")" "${!then}"
 }
 
 # A request is inside the backend.
@@ -65,32 +95,46 @@ inside()
 	[ "$(disk_stat d in_flight)" -ge 1 ]
 }
 
-written_more()
-{
-	[ "$(disk_stat d writes)" -gt "$1" ]
-}
-
 verify_while_moving()
 {
-	local fio i before
+	local i ways=(way1 way2) from to
 
-	before=$(sectors way2)
-	fio_guest ioca --rw=randrw --bsrange=512-64k --size=8m --iodepth=32 --loops=6 \
-		--verify=crc32c --verify_fatal=1 --verify_backlog=64 > /tmp/fio.log 2>&1 &
-	fio=$!
-	wait_for 20 written_more "$(disk_stat d writes)"
-	i=0
-	while kill -0 $fio 2>/dev/null && [ $i -lt 20 ]; do
-		to "/dev/mapper/way$((i % 2 ? 1 : 2))"
-		i=$((i + 1))
-		sleep 0.2
+	load_until_told
+	for ((i = 0; i < MOVES; i++)); do
+		from=${ways[i % 2]}
+		to=${ways[(i + 1) % 2]}
+		[ $i -eq 0 ] || still "$to"
+		leave_for d "$from" "$to"
+		wait_for 30 more_sectors "$to" $(($(sectors "$to") + 64))
+		still "$from"
 	done
-	note "$i moves"
-	wait $fio || fail "fio: $(grep -aE 'verify|err' /tmp/fio.log | head -n 3)"
-	expect_ge "moves" "$i" 4
-	expect_ge "sectors by the second way" "$(($(sectors way2) - before))" 1
+	load_ended
+	still "$from"
 	expect_eq "errors" "$(disk_stat d errors)" 0
 	[ "$(<"$PATH_FILE")" = /dev/mapper/way1 ] || to /dev/mapper/way1
+}
+
+# From a mirror to its second leg: two media with the same content, until the move.
+# Then the first leg, from which the mirror reads, is wiped: whoever still reads
+# there is found out.
+other_medium()
+{
+	modprobe dm-mirror || skip "there is no dm-mirror"
+	dmsetup create both --table "0 $(blockdev --getsz /dev/leg0) mirror core 2 64 nosync \
+		2 /dev/leg0 0 /dev/leg1 0"
+	wait_for 10 test -b /dev/mapper/both
+	dm_up second /dev/leg1
+	v_up /dev/mapper/both
+	load_until_told iocb
+	leave_for v both second
+	dd if=/dev/urandom of=/dev/leg0 bs=64k count=128 oflag=direct status=none
+	wait_for 30 more_sectors second $(($(sectors second) + 64))
+	load_ended
+	still both
+	expect_eq "errors" "$(disk_stat v errors)" 0
+	v_down
+	dmsetup remove both
+	dmsetup remove second
 }
 
 # refused PATH: the write fails, and the disk works where it was
@@ -387,7 +431,8 @@ file_vanished()
 tap_begin
 need_iocore
 tap_setup prepare
-tap_point "moves under verified load lose nothing" verify_while_moving
+tap_point "moves under verified load lose nothing, and what was left is left" verify_while_moving
+tap_point "a move under verified load to another medium with the same content" other_medium
 tap_point "a backend that can't serve is refused" failures
 tap_point "a backend that another disk uses is refused" taken
 tap_point "the backend that was left is free" released
