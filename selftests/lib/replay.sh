@@ -54,11 +54,30 @@ host_settles()
 	done
 }
 
-# The host's module leaves, and another load of it comes.
+host_version()
+{
+	cat /sys/module/iocore/version
+}
+
+# The host's module leaves, and the other build of it comes.
 exchange_module()
 {
+	local was next=host
+
+	was=$(host_version)
+	[ "$was" = next ] || next=host-next
 	module_down iocore
 	[ $((RANDOM % 2)) -eq 0 ] || sleep 1
+	insmod "/iocore/build/$next/iocore.ko"
+	[ "$(host_version)" != "$was" ] || fail "version $was came again"
+}
+
+# The build that all tests use.
+usual_module()
+{
+	[ "$(host_version)" = next ] || return 0
+	host_clear
+	module_down iocore
 	insmod /iocore/build/host/iocore.ko
 }
 
@@ -67,6 +86,7 @@ exchange_module()
 prepare()
 {
 	host_clear
+	usual_module
 	null_up n0 irqmode=2 completion_nsec=2000000 cache_size=8
 	null_up n1
 	make_disks
