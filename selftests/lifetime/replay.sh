@@ -7,6 +7,7 @@
 . "$(dirname "$0")/../lib/vm.sh"
 . "$(dirname "$0")/../lib/direct.sh"
 . "$(dirname "$0")/../lib/replay.sh"
+. "$(dirname "$0")/../lib/leak.sh"
 
 RETURNS=${IOCORE_CYCLES:-$(cycles 5 100)}
 RELOADS=${IOCORE_CYCLES:-$(cycles 2 20)}
@@ -64,6 +65,10 @@ keep_and_attach()
 {
 	local i before
 
+	leave d0
+	come_back d0
+	wait_for 20 state_is ioca live
+	leak_mark
 	before=$(replayed)
 	count_requests
 	load_until_told
@@ -80,6 +85,7 @@ keep_and_attach()
 		$(($(replayed) - before)) 1
 	requests_add_up "$before"
 	all_is_fine
+	leak_check "$i"
 }
 
 # Neither the block layer's time-out nor the guest's patience ends the wait.
@@ -142,22 +148,89 @@ polling_waits()
 	driver_again
 }
 
+# ---- files on the second disk, iocb ----
+
+# Each is named by its sum only when it is synced.
+files_begin()
+{
+	attach_to 1 d1 > /dev/null
+	wait_for 15 guest_has iocb
+	guest 'mkfs.ext4 -q -F /dev/iocb && mkdir -p /mnt/d1 && mount -t ext4 /dev/iocb /mnt/d1'
+	guest "rm -f /tmp/files.*
+		: > /tmp/files.sums
+		setsid sh -c 'n=0; rc=0
+			until [ -e /tmp/files.stop ] || [ \$rc -ne 0 ]; do
+				f=/mnt/d1/\$((n % 40)); n=\$((n + 1))
+				dd if=/dev/urandom of=/tmp/files.new bs=16k count=4 &&
+					dd if=/tmp/files.new of=\$f bs=64k conv=fsync || rc=1
+				sed -i \"\\|  \$f\$|d\" /tmp/files.sums
+				md5sum < /tmp/files.new | sed \"s|-\$|\$f|\" >> /tmp/files.sums
+				echo \$n > /tmp/files.n
+			done
+			echo \$rc > /tmp/files.rc' < /dev/null > /tmp/files.log 2>&1 &"
+	more_files 2
+}
+
+files_are()
+{
+	guest "[ -s /tmp/files.rc ] || [ \$(cat /tmp/files.n) -ge $1 ]"
+}
+
+# more_files N: so many more are synced
+more_files()
+{
+	wait_for 30 files_are $(($(guest 'cat /tmp/files.n 2> /dev/null || echo 0') + $1))
+}
+
+# Without a journal to be replayed the filesystem is whole, and the disk has every sum.
+files_end()
+{
+	guest 'touch /tmp/files.stop'
+	wait_for 60 guest '[ -s /tmp/files.rc ]'
+	guest 'cat /tmp/files.log'
+	expect_eq "the writer's exit code" "$(guest cat /tmp/files.rc)" 0
+	note "$(guest cat /tmp/files.n) files written and synced"
+	guest 'umount /mnt/d1; e2fsck -p /dev/iocb && e2fsck -fn /dev/iocb &&
+		mount -t ext4 -o ro /dev/iocb /mnt/d1 && md5sum -c /tmp/files.sums'
+	expect_ge "sums" "$(guest 'grep -c . /tmp/files.sums')" 2
+	guest 'umount /mnt/d1; ! dmesg | grep -iE "ext4-fs (error|warning)|remounting"'
+	iocorectl detach d1
+	wait_for 15 guest_lacks iocb
+}
+
+# ---- the host's module ----
+
+reload_once()
+{
+	iocorectl save /tmp/replay.json
+	iocorectl clear --keep
+	exchange_module
+	iocorectl restore /tmp/replay.json
+}
+
+# Old and new take turns. Until some request was in flight.
 reload_host()
 {
-	local i
+	local i before
 
+	reload_once
+	wait_for 20 state_is ioca live
+	leak_mark
+	files_begin
+	before=$(replayed)
 	load_until_told
-	for ((i = 0; i < RELOADS; i++)); do
-		iocorectl save /tmp/replay.json
-		iocorectl clear --keep
-		exchange_module
-		iocorectl restore /tmp/replay.json
-		sleep 1
+	for ((i = 0; i < RELOADS || (i < RELOADS + 10 && $(replayed) == before); i++)); do
+		reload_once
+		more_files 1
 	done
+	note "versions: $(host_version) at the end"
 	wait_for 20 state_is ioca live
 	load_ended
+	expect_ge "requests submitted again" $(($(replayed) - before)) 1
+	files_end
 	all_is_fine
 	guest 'dmesg | grep -q "the host knows this guest again"'
+	leak_check "$i"
 }
 
 # Notifications come again: not only those who look find the completions.
@@ -185,6 +258,12 @@ reload_without_disks()
 	all_is_fine
 }
 
+cleanup()
+{
+	host_clear
+	(usual_module)
+}
+
 tap_begin
 need_iocore
 tap_setup prepare
@@ -192,7 +271,7 @@ tap_point "replay: detached to come back and attached under load, $RETURNS times
 tap_point "replay: a wait is no time-out" waits_longer_than_requests_may
 tap_point "replay: a CPU goes and comes while the disk waits" cpu_leaves_meanwhile
 tap_point "replay: polling I/O waits" polling_waits
-tap_point "replay: host module reloaded under load, $RELOADS times" reload_host
+tap_point "replay: host module exchanged for another build under load and files, $RELOADS times" reload_host
 tap_point "replay: the host notifies again" notified_again
 tap_point "replay: host module reloaded under a guest without disks" reload_without_disks
 tap_end
