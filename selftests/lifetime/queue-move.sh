@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # Queues of one disk polled by several IOCores, and moved from one to the other
-# while they work.
+# while they work: io1 on the CPU of the vCPUs, the others on CPU 0.
 
 . "$(dirname "$0")/../lib/tap.sh"
 . "$(dirname "$0")/../lib/vm.sh"
@@ -14,7 +14,7 @@ prepare()
 	host_clear
 	null_up n0
 	core_up io0
-	core_up io1
+	core_up io1 1
 	core_up io2 0 0
 	iocorectl disk create d --path /dev/n0 --core io0,io1
 	vm_up smp VCPUS=2 MEM=512M
@@ -57,6 +57,38 @@ divided()
 	expect_eq "requests taken by io1" $(($(core_requests io1) - b)) 0
 	some 1
 	expect_ge "requests taken by io1" $(($(core_requests io1) - b)) 512
+}
+
+# cpus_of CORE: where its thread may run
+cpus_of()
+{
+	taskset -cp "$(pgrep -x "iocore/$1")" | sed 's/.*: //'
+}
+
+# more_requests CORE N
+more_requests()
+{
+	[ "$(core_requests "$1")" -ge "$2" ]
+}
+
+# One load, whose halves are on a vCPU each: while it goes on both take requests,
+# and again after each has seen the other at work.
+on_two_cpus()
+{
+	local i a b
+
+	expect_eq "CPUs of io0" "$(cpus_of io0)" 0
+	expect_eq "CPUs of io1" "$(cpus_of io1)" 1
+	LOAD="--ioengine=libaio --cpus_allowed=0,1 --cpus_allowed_policy=split" load_until_told
+	for i in 1 2 3; do
+		a=$(core_requests io0)
+		b=$(core_requests io1)
+		wait_for 30 more_requests io0 $((a + 50))
+		wait_for 30 more_requests io1 $((b + 50))
+	done
+	guest '[ ! -e /tmp/load.rc ]'
+	load_ended
+	expect_eq "errors" "$(disk_stat d errors)" 0
 }
 
 # In use by the disk, by a queue that was moved to it, by nobody.
@@ -132,6 +164,7 @@ tap_begin
 need_iocore
 tap_setup prepare
 tap_point "queues are divided among the IOCores of the list" divided
+tap_point "IOCores on two CPUs serve one disk at once" on_two_cpus
 tap_point "an IOCore that polls a queue stays" held
 tap_point "a queue that joins a sleeping IOCore is served" asleep
 tap_point "fifty moves under verified load lose nothing" fifty_times

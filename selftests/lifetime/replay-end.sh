@@ -9,6 +9,8 @@
 . "$(dirname "$0")/../lib/replay.sh"
 
 VM=replay
+# Seconds, of which the default is 60.
+TIMEOUT=15
 # One fio, which only an error ends: a next one might not find the disk any more.
 LOAD="--ioengine=libaio --time_based --runtime=900"
 
@@ -26,18 +28,31 @@ load_failed()
 	wait_for 15 guest_lacks ioca
 }
 
+# stamp TEXT: when the guest's kernel said so, in whole seconds of its clock
+stamp()
+{
+	guest dmesg | sed -n "s/^\[ *\([0-9]*\)\.[0-9]*\] .*$1.*/\1/p" | tail -n 1
+}
+
+# Not before what was asked for, and not as late as if nothing had been.
 expires()
 {
+	local waited
+
 	iocorectl detach d0
 	wait_for 15 guest_lacks ioca
-	set_timeout d0 20
+	set_timeout d0 $TIMEOUT
 	attach_wait d0 $VM
 	load_until_told
 	leave d0
 	wait_for 10 state_is ioca waiting
 	guest '[ ! -e /tmp/load.rc ]'
 	load_failed
-	guest 'dmesg | grep -q "ioca: has not come back in time"'
+	waited=$(($(stamp 'ioca: has not come back in time') - $(stamp 'ioca: has left')))
+	note "$waited s"
+	# The wait may have begun a moment before the line was written.
+	expect_ge "seconds waited" $((waited + 1)) $TIMEOUT
+	expect_le "seconds waited" $waited 50
 	come_back d0
 	wait_for 15 guest_has ioca
 	verify ioca
