@@ -4,13 +4,12 @@
  */
 #include <linux/kvm_pv_backend.h>
 #include <linux/module.h>
-#include <linux/stringify.h>
 
 #include "iocore.h"
 
 /* The build may name another. */
 #ifndef IOCORE_VERSION
-#define IOCORE_VERSION	0.1.0
+#define IOCORE_VERSION	"0.1.0"
 #endif
 
 static const struct kvm_pv_backend iocore_backend = {
@@ -86,6 +85,6 @@ module_exit(iocore_exit);
 
 MODULE_DESCRIPTION("Exitless block I/O for KVM, host side");
 MODULE_AUTHOR("The iocore developers");
-MODULE_VERSION(__stringify(IOCORE_VERSION));
+MODULE_VERSION(IOCORE_VERSION);
 MODULE_LICENSE("GPL");
 MODULE_SOFTDEP("pre: kvm");
