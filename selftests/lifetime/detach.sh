@@ -4,6 +4,7 @@
 
 . "$(dirname "$0")/../lib/tap.sh"
 . "$(dirname "$0")/../lib/vm.sh"
+. "$(dirname "$0")/../lib/load.sh"
 
 prepare()
 {
@@ -68,6 +69,17 @@ mounted()
 	guest 'grep -c "" /proc/uptime'
 }
 
+# beside_load COMMAND...: while another disk of the VM works
+beside_load()
+{
+	load_until_told ioca
+	"$@"
+	guest '[ ! -e /tmp/load.rc ]'
+	load_ended
+	expect_eq "errors" "$(disk_stat other errors)" 0
+	expect_eq "bad completions" "$(guest cat /sys/block/ioca/iocore/bad_completions)" 0
+}
+
 many_times()
 {
 	local i
@@ -120,7 +132,7 @@ tap_point "attached again it verifies" again_and_verify fast
 tap_point "detach under load, slow disk, deep queue" under_load slow 64
 tap_point "attached again it verifies" again_and_verify fast
 tap_point "detach under a mounted file system" mounted
-tap_point "fifteen times attached and detached" many_times
-tap_point "two administrators at once" two_admins
+tap_point "fifteen times attached and detached beside a disk that works" beside_load many_times
+tap_point "two administrators at once, beside a disk that works" beside_load two_admins
 tap_point "the other disk is as good as ever" other_untouched
 tap_end
