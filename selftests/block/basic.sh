@@ -5,6 +5,9 @@
 . "$(dirname "$0")/../lib/tap.sh"
 . "$(dirname "$0")/../lib/vm.sh"
 
+# Segments of a request that the protocol has room for.
+SEGMENTS=256
+
 prepare()
 {
 	host_clear
@@ -38,11 +41,13 @@ serial()
 
 limits()
 {
-	local q=/sys/block/ioca/queue
+	local q=/sys/block/ioca/queue segs
 
+	segs=$(cat /sys/block/n0/queue/max_segments)
+	expect_le "segments of the device" "$segs" $((SEGMENTS - 1))
 	expect_eq "logical block" "$(guest cat $q/logical_block_size)" 512
 	expect_le "largest request, KiB" "$(guest cat $q/max_sectors_kb)" 1024
-	expect_le "segments" "$(guest cat $q/max_segments)" 256
+	expect_eq "segments" "$(guest cat $q/max_segments)" "$segs"
 	guest "grep -F '[none]' $q/scheduler"
 }
 

@@ -6,6 +6,7 @@
 . "$(dirname "$0")/../lib/tap.sh"
 . "$(dirname "$0")/../lib/vm.sh"
 . "$(dirname "$0")/../lib/direct.sh"
+. "$(dirname "$0")/../lib/load.sh"
 
 export VM=l2
 TYPE=/sys/block/ioca/iocore/cache_type
@@ -128,11 +129,12 @@ to_back()
 
 under_load()
 {
-	load 8
+	load_until_told
 	for _ in 1 2 3 4 5 6 7 8; do
 		guest "echo $THROUGH > $TYPE; echo $BACK > $TYPE"
 	done
-	loaded
+	load_goes_on
+	load_ended
 	is "$BACK"
 	guest_is_fine
 	flushed

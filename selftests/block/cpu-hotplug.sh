@@ -6,6 +6,7 @@
 . "$(dirname "$0")/../lib/tap.sh"
 . "$(dirname "$0")/../lib/vm.sh"
 . "$(dirname "$0")/../lib/direct.sh"
+. "$(dirname "$0")/../lib/load.sh"
 
 export VM=smp
 CPU=/sys/devices/system/cpu/cpu
@@ -33,16 +34,19 @@ irqs()
 	guest "awk '\$NF == \"iocore-$1\" { n += \$2 + \$3 } END { print n + 0 }' /proc/interrupts"
 }
 
-goes_and_comes()
+# under_load TIMES: it goes and comes, and writes end both times
+under_load()
 {
-	load 8
-	for _ in 1 2 3 4; do
+	local i
+
+	load_until_told
+	for ((i = 0; i < $1; i++)); do
 		guest "echo 0 > ${CPU}1/online"
-		sleep 0.5
+		load_goes_on
 		guest "echo 1 > ${CPU}1/online"
-		sleep 0.5
+		load_goes_on
 	done
-	loaded
+	load_ended
 	guest_is_fine
 }
 
@@ -108,24 +112,14 @@ polling_io()
 	expect_eq "device" "$(attach_wait d0 $VM)" ioca
 	guest 'echo 0 > /sys/module/iocore_blk/parameters/poll_queues'
 	expect_eq "io_poll" "$(guest cat /sys/block/ioca/queue/io_poll)" 1
-	guest "setsid sh -c 'fio --name=l --filename=/dev/ioca --rw=randwrite --bs=4k --size=4m \
-		--ioengine=io_uring --hipri=1 --iodepth=8 --direct=1 --thread --time_based \
-		--runtime=6 --verify=crc32c --verify_fatal=1 > /tmp/load.log 2>&1
-		echo \$? > /tmp/load.rc' < /dev/null > /dev/null 2>&1 & rm -f /tmp/load.rc; sleep 1"
-	for _ in 1 2 3; do
-		guest "echo 0 > ${CPU}1/online"
-		sleep 0.5
-		guest "echo 1 > ${CPU}1/online"
-		sleep 0.5
-	done
-	loaded
-	guest_is_fine
+	LOAD="--ioengine=io_uring --hipri=1"
+	under_load 3
 }
 
 tap_begin
 need_iocore
 tap_setup prepare
-tap_point "a vCPU goes and comes four times under load" goes_and_comes
+tap_point "a vCPU goes and comes four times under load" under_load 4
 tap_point "while a vCPU is away the others' requests end" while_away
 tap_point "a vCPU that is back has its queue and its interrupts" mapping_recovers
 tap_point "a disk attached while a vCPU is away serves it when it is back" attach_while_away

@@ -6,6 +6,7 @@
 . "$(dirname "$0")/../lib/tap.sh"
 . "$(dirname "$0")/../lib/vm.sh"
 . "$(dirname "$0")/../lib/direct.sh"
+. "$(dirname "$0")/../lib/load.sh"
 
 export VM=smp
 IOC=/sys/block/ioca/iocore
@@ -97,43 +98,37 @@ not_for_others()
 	expect_eq "completions by polling" "$p1" "$p0"
 }
 
-# polling_load SECONDS: verifying, in the background; loaded of direct.sh waits for it
-polling_load()
-{
-	guest "rm -f /tmp/load.rc
-		setsid sh -c 'fio --name=l --filename=/dev/ioca --ioengine=io_uring --hipri=1 \
-			--direct=1 --thread --rw=randwrite --bs=4k --size=4m --iodepth=8 \
-			--time_based --runtime=$1 --verify=crc32c --verify_fatal=1 \
-			> /tmp/load.log 2>&1; echo \$? > /tmp/load.rc' < /dev/null > /dev/null 2>&1 &
-		sleep 1"
-}
-
 # What was in flight in the poll queue is submitted again, and found by polling.
 replay_while_polling()
 {
 	local p0
 
-	polling_load 6
+	LOAD="--ioengine=io_uring --hipri=1" load_until_told
 	for _ in 1 2; do
 		iocorectl detach --keep d0
 		wait_for 15 guest "grep -qx waiting $IOC/state"
 		iocorectl attach --vm "$(vm_pid $VM)" d0
 		wait_for 15 guest "grep -qx live $IOC/state"
+		load_goes_on
 	done
-	loaded
+	load_ended
 	guest_is_fine
 	read -r _ _ p0 <<< "$(counts)"
 	verifies
 	expect_ge "completions by polling" $(($(guest cat $IOC/reaped) - p0)) 512
 }
 
+polls()
+{
+	[ "$(disk_stat d0 reads)" -ge $(($1 + 100)) ]
+}
+
 detach_while_polling()
 {
 	guest "setsid fio --name=l --filename=/dev/ioca --ioengine=io_uring --hipri=1 --direct=1 \
-		--rw=randread --bs=4k --iodepth=8 --time_based --runtime=60 --thread \
+		--rw=randread --bs=4k --iodepth=8 --time_based --runtime=900 --thread \
 		> /tmp/poll.log 2>&1 < /dev/null &"
-	wait_for 20 guest "pidof fio"
-	sleep 2
+	wait_for 20 polls "$(disk_stat d0 reads)"
 	iocorectl detach d0
 	wait_for 30 guest_lacks ioca
 	wait_for 30 guest '! pidof fio'

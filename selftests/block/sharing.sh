@@ -5,6 +5,7 @@
 . "$(dirname "$0")/../lib/tap.sh"
 . "$(dirname "$0")/../lib/vm.sh"
 . "$(dirname "$0")/../lib/direct.sh"
+. "$(dirname "$0")/../lib/load.sh"
 
 export VM=four
 CPU=/sys/devices/system/cpu/cpu
@@ -85,13 +86,14 @@ home_goes()
 	cpus=$(guest 'cat /sys/block/ioca/mq/*/cpu_list' | grep -v '^0,')
 	home=${cpus%%,*}
 	other=${cpus##*, }
-	load 5
+	load_until_told
 	guest "echo 0 > $CPU$home/online"
 	expect_eq "notifier" "$(guest "grep 'cpu $home' /sys/block/ioca/iocore/notifier")" \
 		"cpu $home polled"
 	fio_guest ioca --rw=randwrite --bs=4k --size=256k --offset=64m --iodepth=8 \
 		--cpus_allowed="$other" --verify=crc32c --do_verify=1 --verify_fatal=1
-	loaded
+	load_goes_on
+	load_ended
 	guest "echo 1 > $CPU$home/online"
 	expect_eq "polled CPUs" "$(guest 'grep -c polled /sys/block/ioca/iocore/notifier')" 0
 	fio_guest ioca --rw=randwrite --bs=4k --size=1m --offset=64m --iodepth=8 \

@@ -6,7 +6,8 @@
 # It goes on for as long as what happens takes, on a slow machine too.
 
 # load_until_told [DEVICE]: random writes of mixed sizes, flushes among them, all
-# read back, of which some have ended. LOAD is the engine, if it is to be another.
+# read back, of which some have ended. LOAD is the engine, BSRANGE the sizes, if they
+# are to be others.
 load_until_told()
 {
 	local before
@@ -27,14 +28,20 @@ load_writes()
 	guest '[ -s /tmp/load.rc ]' || [ "$(guest_writes "$1")" -gt "$2" ]
 }
 
-# The same, where no write ends for now.
+# load_goes_on [DEVICE]: more of its writes end
+load_goes_on()
+{
+	wait_for 30 load_writes "${1:-ioca}" "$(guest_writes "${1:-ioca}")"
+}
+
+# The load of load_until_told, where no write ends for now.
 load_of_a_held_disk()
 {
 	guest "rm -f /tmp/load.rc /tmp/load.stop
 		setsid sh -c 'rc=0
 			until [ -e /tmp/load.stop ] || [ \$rc -ne 0 ]; do
 				fio --name=l --filename=/dev/${1:-ioca} --allow_file_create=0 \
-					--rw=randwrite --bsrange=512-32k --size=4m --iodepth=16 --numjobs=2 \
+					--rw=randwrite --bsrange=${BSRANGE:-512-32k} --size=4m --iodepth=16 --numjobs=2 \
 					--offset_increment=4m ${LOAD:---ioengine=libaio} --direct=1 \
 					--fsync=64 --thread --verify=crc32c --verify_fatal=1 \
 					--verify_backlog=64 > /tmp/load.log 2>&1
