@@ -8,6 +8,9 @@
 # other things to do may fall behind even so, and then nothing can be said of
 # the window; so a limit holds if the mean does not exceed it, and enough windows come
 # up to it. Rates are counted on the host, by io.stat.
+#
+# Without --long one io.max and one cpu.max are set for a moment, and may not be
+# exceeded; nothing is asked of a machine but that it does more without them.
 
 . "$(dirname "$0")/stack.sh"
 
@@ -553,23 +556,94 @@ weights_end()
 	L2=second l2-kill
 }
 
+# ---- the short form ----
+
+# allowed FILE TEXT RATE SLACK COMMAND...: with TEXT in the slice's FILE, no more of what
+# COMMAND counts than RATE per second, SLACK besides, and something
+allowed()
+{
+	local file=$A/$1 text=$2 rate=$3 slack=$4 start from us got
+
+	shift 4
+	# The limit is older than the first count, and its time begins before both: nothing
+	# that it has let through can be too much, however long anything took.
+	start=${EPOCHREALTIME/[.,]/}
+	echo "$text" > "$file"
+	"$@"
+	from=${C[0]}
+	doze
+	"$@"
+	us=$((${EPOCHREALTIME/[.,]/} - start))
+	got=$((C[0] - from))
+	note "$1 ${*:2}: $got in $us us, allowed $rate/s"
+	expect_ge "what was done" $got 1
+	expect_le "what was done" $got $((rate * us / 1000000 * (100 + LIMIT) / 100 + slack))
+}
+
+# faster RATE COMMAND...: a window has more than that
+faster()
+{
+	local got
+
+	got=$(rates "${@:2}")
+	[ "${got%% *}" -gt "$1" ]
+}
+
+short_io_max()
+{
+	local dev r
+
+	dev=$(dev_of n0)
+	press --name=r --rw=randread --bs=4k --iodepth=32
+	read -r r <<< "$(rates count_io "$dev" $A rios)"
+	note "$r reads/s without a limit"
+	expect_ge "reads/s" "$r" 60
+	r=$((r / 6))
+	allowed io.max "$dev riops=$r" $r 32 count_io "$dev" $A rios
+	no_max n0
+	wait_for 20 faster $((r * 2)) count_io "$dev" $A rios
+}
+
+# A fifth of a CPU; more than one period's worth is never saved up.
+short_cpu_max()
+{
+	press --name=r --rw=randread --bs=4k --iodepth=32
+	wait_for 20 faster 400000 count_usage $A
+	allowed cpu.max "20000 100000" 200000 40000 count_usage $A
+	echo "max 100000" > $A/cpu.max
+	wait_for 20 faster 400000 count_usage $A
+	press_end
+	stack_is_fine
+}
+
+in_short()
+{
+	WINDOW=2
+	tap_point "io.max: the VM's disk does no more than it may, and more without" short_io_max
+	tap_point "cpu.max: the VM with its disk thread has no more than it may" short_cpu_max
+}
+
+in_full()
+{
+	tap_setup measure
+	tap_point "io.max: riops and wiops hold" limit_iops n0
+	tap_point "io.max: rbps and wbps hold" limit_bps n0
+	tap_point "io.max: without it the disk is faster" no_limit
+	tap_point "io.max: riops and wiops hold for a file" on_a_file
+	tap_setup back_to_the_device
+	tap_point "cpu.max: the VM with its disk thread has what it may" cpu_of_all
+	tap_point "cpu.max: the disk thread's time is charged, and held" cpu_of_the_thread
+	tap_setup weights_prepare
+	tap_point "io.weight: 100 to 300 gives shares of a quarter and three" weights 100 300
+	tap_point "io.weight: 200 to 100 gives shares of two thirds and one" weights 200 100
+	tap_setup weights_end
+}
+
 tap_begin
-need_long
 need_parts null_blk
 grep -qw io $CG/cgroup.controllers || tap_skip_all "there is no cgroup v2 with an io controller"
 tap_setup prepare
 tap_point "the disk thread is in the VMM's cgroup" thread_is_there
 tap_point "io.stat: what the guest reads is charged to the VM" io_is_charged
-tap_setup measure
-tap_point "io.max: riops and wiops hold" limit_iops n0
-tap_point "io.max: rbps and wbps hold" limit_bps n0
-tap_point "io.max: without it the disk is faster" no_limit
-tap_point "io.max: riops and wiops hold for a file" on_a_file
-tap_setup back_to_the_device
-tap_point "cpu.max: the VM with its disk thread has what it may" cpu_of_all
-tap_point "cpu.max: the disk thread's time is charged, and held" cpu_of_the_thread
-tap_setup weights_prepare
-tap_point "io.weight: 100 to 300 gives shares of a quarter and three" weights 100 300
-tap_point "io.weight: 200 to 100 gives shares of two thirds and one" weights 200 100
-tap_setup weights_end
+if [ -n "${IOCORE_LONG:-}" ]; then in_full; else in_short; fi
 tap_end

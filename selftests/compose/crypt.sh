@@ -61,17 +61,23 @@ key_opens()
 	expect_eq "md5" "$(content 12 1)" "$sum"
 }
 
+waits_for_it()
+{
+	[ "$(disk_stat s in_flight)" -ge 1 ]
+}
+
 # A second layer, with the key in use changed under load.
 rekey_under_load()
 {
 	head -c 32 /dev/urandom > $KEY.new
-	BSRANGE=4k-16k load "$SECONDS_OF_LOAD"
+	BSRANGE=4k-32k load_until_told
 	cryptsetup luksChangeKey -q --pbkdf pbkdf2 --pbkdf-force-iterations 1000 \
 		--key-file $KEY /dev/n0 $KEY.new
+	load_goes_on
 	dmsetup suspend c0
-	sleep 0.5
+	wait_for 15 waits_for_it
 	dmsetup resume c0
-	loaded
+	stack_load_ended
 	stack_is_fine
 }
 

@@ -51,7 +51,7 @@ ends_with_error()
 
 whole_backend()
 {
-	load 30
+	load_until_told
 	dm_swap f0 0 $SIZE error
 	ends_with_error
 	expect_rc 1 read_at 0 8
@@ -114,7 +114,7 @@ pulled_out()
 	dmsetup remove f0
 	pins > /tmp/pins
 	stack_attach /dev/n0
-	load 30
+	load_until_told
 	rmdir $NULLB/n0
 	ends_with_error
 	stack_detach
@@ -122,21 +122,6 @@ pulled_out()
 }
 
 # ---- a network disk ----
-
-# busy SECONDS: the load has begun
-busy()
-{
-	local before
-
-	before=$(disk_stat s writes)
-	load "$1"
-	wait_for 60 wrote "$before"
-}
-
-wrote()
-{
-	[ "$(disk_stat s writes)" -ge $(($1 + 20)) ]
-}
 
 # One of two connections dies: what it was to answer is sent again by the other.
 nbd_one_of_two()
@@ -148,9 +133,9 @@ nbd_one_of_two()
 	stack_attach /dev/nbd0
 	server=$(cat /tmp/nbd.pid)
 	expect_eq "connections" "$(pgrep -cP "$server")" 2
-	busy 12
+	load_until_told
 	kill -9 "$(pgrep -P "$server" | head -n 1)"
-	loaded
+	stack_load_ended
 	expect_eq "connections" "$(pgrep -cP "$server")" 1
 	stack_is_fine
 	host_reads_it /run/files/nbd.img
@@ -167,7 +152,7 @@ nbd_dies()
 	nbd_connect nbd0 -timeout 10
 	stack_attach /dev/nbd0 --serial NBD
 	verify
-	busy 60
+	load_until_told
 	nbd_server_kill
 	ends_with_error
 	expect_rc 1 read_at 0 8
@@ -203,7 +188,7 @@ nbd_given_up()
 {
 	nbd_up /run/files/nbd.img
 	stack_attach /dev/nbd0
-	busy 60
+	load_until_told
 	nbd_server_kill
 	sleep 2
 	note "in flight without a server: $(disk_stat s in_flight)"

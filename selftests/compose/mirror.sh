@@ -37,14 +37,15 @@ md_whole()
 
 leg_failed()
 {
-	load "$SECONDS_OF_LOAD"
+	load_until_told
 	mdadm --fail /dev/md0 /dev/n1
 	md_state U_
 	wait_for 10 mdadm --remove /dev/md0 /dev/n1
-	sleep 1
+	# what the leg has to catch up with
+	load_goes_on
 	mdadm --re-add /dev/md0 /dev/n1
 	md_whole
-	loaded
+	stack_load_ended
 	stack_is_fine
 }
 
@@ -54,14 +55,14 @@ leg_pulled()
 	load_until_told
 	rmdir $NULLB/n0
 	wait_for 20 md_state _U
-	load_ended
+	stack_load_ended
 	stack_is_fine
-	load 2
+	load_until_told
 	null_up n0 size=64
 	wait_for 20 md_drop
 	mdadm --add /dev/md0 /dev/n0
 	md_whole
-	loaded
+	load_ended
 	stack_is_fine
 }
 
@@ -128,19 +129,19 @@ raid_leg_fails()
 	dm_swap m1 0 8192 error
 	dm_swap d1 0 98304 error
 	wait_for 20 raid_lost
-	load_ended
+	stack_load_ended
 	stack_is_fine
 }
 
 raid_leg_returns()
 {
-	load "$SECONDS_OF_LOAD"
+	load_until_told
 	dm_swap m1 0 8192 linear /dev/n3 0
 	dm_swap d1 0 98304 linear /dev/n3 8192
 	dmsetup suspend mirror
 	dmsetup resume mirror
 	wait_for 60 raid_state AA
-	loaded
+	stack_load_ended
 	stack_is_fine
 }
 

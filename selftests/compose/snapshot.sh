@@ -36,7 +36,7 @@ during()
 {
 	local low high
 
-	load "$SECONDS_OF_LOAD"
+	load_until_told
 	counter_start
 	low=$(counter)
 	"$@"
@@ -44,7 +44,7 @@ during()
 	echo "$low $high" > /tmp/counts
 	wait_for 20 counted_on "$high"
 	counter_stop
-	loaded
+	stack_load_ended
 	# The past is gone from the disk.
 	guest 'dd if=/dev/zero of=/dev/ioca bs=1M seek=30 count=2 conv=fsync 2> /dev/null'
 	stack_is_fine

@@ -3,9 +3,8 @@
 #
 # stack.sh - what stands between an iocore disk and null_blk, for these tests
 #
-# The guest's disk is "s", /dev/ioca. SECONDS_OF_LOAD is how long a guest's
-# verifying fio goes on while something happens beneath it; a soak sets
-# IOCORE_SECONDS to more.
+# The guest's disk is "s", /dev/ioca. A load goes on for as long as what happens
+# beneath it takes; a soak sets IOCORE_SECONDS, for which it goes on after that.
 
 LIB=$(dirname "${BASH_SOURCE[0]}")/../lib
 # shellcheck source=selftests/lib/tap.sh
@@ -19,7 +18,6 @@ LIB=$(dirname "${BASH_SOURCE[0]}")/../lib
 # shellcheck source=selftests/lib/guest_tools.sh
 . "$LIB/guest_tools.sh"
 
-SECONDS_OF_LOAD=${IOCORE_SECONDS:-4}
 CG=/sys/fs/cgroup
 # Nobody answers for udev here: the tools make their nodes themselves.
 export DM_DISABLE_UDEV=1
@@ -61,6 +59,14 @@ stack_is_fine()
 	expect_eq "errors" "$(disk_stat s errors)" 0
 	expect_eq "in flight" "$(disk_stat s in_flight)" 0
 	guest_is_fine
+}
+
+# What happened is over, and the load of load_until_told goes on.
+stack_load_ended()
+{
+	load_goes_on
+	sleep "${IOCORE_SECONDS:-0}"
+	load_ended
 }
 
 # The guest writes MIB of noise at MIB, and the host reads the same from PATH.
