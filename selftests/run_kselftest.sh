@@ -98,9 +98,7 @@ log_defect()
 	local complaint
 
 	grep -q '^# a kernel complains' "$2" && return
-	complaint=$(dmesg | awk -v mark="$1" -v bad="$KERNEL_COMPLAINTS" '
-		found && $0 ~ bad { print; exit }
-		index($0, mark) { found = 1 }')
+	complaint=$(host_complaints "$1" | head -n 1)
 	[ -z "$complaint" ] || echo "the kernel complains: $complaint"
 }
 

@@ -49,7 +49,8 @@ tap_cleanup()
 declare -A LOG_SIZE LOG_NOW
 
 # From here on a complaint belongs to the next point. The host's log is marked
-# by a line in it; a guest's, which outlives the guest, by its length.
+# by a line in it; a guest's, which outlives the guest, by its length. A mark that has
+# left the host's log is a complaint itself: nobody knows what went with it.
 logs_mark()
 {
 	local f size
@@ -72,15 +73,25 @@ guest_complaints()
 		sed "s/^/${name%-console.log}: /"
 }
 
+# host_complaints FROM [TO]: in the host's log, from one mark to the other or its end
+host_complaints()
+{
+	dmesg | awk -v from="$1" -v to="${2:-}" -v bad="$KERNEL_COMPLAINTS" '
+		to != "" && index($0, to) { exit }
+		found && $0 ~ bad { print "host: " $0 }
+		index($0, from) { found = 1 }
+		END {
+			if (!found)
+				print "host: the mark is gone from the log: the log overflowed"
+		}'
+}
+
 # logs_complaints MARK: from that mark to the latest
 logs_complaints()
 {
 	local f
 
-	dmesg | awk -v from="$1" -v to="$LOGS_MARK" -v bad="$KERNEL_COMPLAINTS" '
-		index($0, to) { exit }
-		found && $0 ~ bad { print "host: " $0 }
-		index($0, from) { found = 1 }'
+	host_complaints "$1" "$LOGS_MARK"
 	for f in "${!LOG_NOW[@]}"; do
 		guest_complaints "$f" "${LOG_NOW[$f]}"
 	done
