@@ -16,6 +16,8 @@ ETIMEDOUT=110
 # EIO, ENXIO, ENODEV
 GONE='5|6|19'
 STORM_BLOCKS=512
+# That fail, for the leak check.
+REQUESTS=2048
 
 cleanup()
 {
@@ -39,21 +41,6 @@ prepare()
 	guest 'echo 2 > /sys/block/ioca/queue/nomerges'
 	quiet_console
 	leak_mark
-}
-
-# A line of the guest's console is slow, and there is one for each error: the log is
-# read instead.
-quiet_console()
-{
-	guest 'dmesg -n 1; dmesg -c > /dev/null'
-}
-
-guest_log_is_clean()
-{
-	local bad
-
-	bad=$(guest 'dmesg -c' | grep -E "$KERNEL_COMPLAINTS" || true)
-	expect_eq "the guest's log" "$bad" ""
 }
 
 linear()
@@ -483,6 +470,36 @@ as_before()
 	leak_check
 }
 
+# all_fail: four kinds: reads and writes that the table fails, and null_blk
+all_fail()
+{
+	local blocks=$((REQUESTS / 8))
+
+	map_to dm "0 $(sectors /dev/disk) error"
+	ends_with "$EIO 0-$((blocks - 1))" write 0 $blocks
+	ends_with "$EIO 0-$((blocks - 1))" read 0 $blocks
+	map_to dm "$(linear)"
+	echo "+0-131071" > $NULLB/disk/badblocks
+	ends_with "$EIO 0-$((blocks - 1))" write 0 $blocks
+	ends_with "$EIO 0-$((blocks - 1))" read 0 $blocks
+	echo "-0-131071" > $NULLB/disk/badblocks
+}
+
+# An object for each read or write, in the host or in the guest, would be found.
+requests_leak_nothing()
+{
+	local LEAK_GUEST=l2 before
+
+	before=$(disk_stat d0 errors)
+	leak_mark requests
+	all_fail
+	leak_half requests
+	all_fail
+	expect_eq "errors counted" $(($(disk_stat d0 errors) - before)) $REQUESTS
+	leak_check $((REQUESTS / 4)) requests
+	calm
+}
+
 tap_begin
 need_iocore
 tap_setup prepare
@@ -505,5 +522,7 @@ tap_point "ext4 on bad sectors of null_blk: fsck is clean, what was synced is th
 	under_ext4 bad_on bad_off
 tap_point "a null_blk disk removed under load" null_removed
 tap_long_point "an NVMe disk removed under load" nvme_removed
+tap_point "$REQUESTS requests that failed leave nothing behind, in the host and in the guest" \
+	requests_leak_nothing
 tap_point "after all faults: no error, nothing left behind" as_before
 tap_end

@@ -7,6 +7,7 @@
 HERE=$(cd "$(dirname "$0")" && pwd)
 . "$HERE/../lib/tap.sh"
 . "$HERE/../lib/vm.sh"
+. "$HERE/../lib/fsck.sh"
 . "$HERE/stack.sh"
 
 ROUNDS=${IOCORE_CYCLES:-$(cycles 3 30)}
@@ -88,11 +89,7 @@ state()
 # The journal is replayed, and then e2fsck finds nothing.
 sound()
 {
-	local rc=0
-
-	e2fsck -p /dev/again > /tmp/fsck.log 2>&1 || rc=$?
-	[ $rc -le 1 ] || fail "e2fsck -p exits with $rc: $(cat /tmp/fsck.log)"
-	e2fsck -fn /dev/again > /tmp/fsck.log 2>&1 || fail "$(cat /tmp/fsck.log)"
+	ext4_sound /dev/again
 }
 
 # Earlier rounds' files too; `same` is that of the round, or of a later one.

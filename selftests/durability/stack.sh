@@ -76,3 +76,23 @@ stack_down()
 {
 	dmsetup remove_all --force --noudevsync
 }
+
+# ---- a guest with many errors ----
+
+# A line of its console is slow, and there is one for each error: the log is read
+# instead, from here on.
+quiet_console()
+{
+	guest 'dmesg -n 1; dmesg -c > /dev/null; echo "log begins" > /dev/kmsg'
+}
+
+# Since the last look.
+guest_log_is_clean()
+{
+	local log bad
+
+	log=$(guest 'dmesg -c; echo "log begins" > /dev/kmsg')
+	[[ $log == *"log begins"* ]] || fail "the guest's log overflowed"
+	bad=$(grep -E "$KERNEL_COMPLAINTS" <<< "$log" || true)
+	expect_eq "the guest's log" "$bad" ""
+}

@@ -67,8 +67,8 @@ prepare()
 	scsi_up
 	iocorectl disk create d --path "/dev/$(scsi_disk)" --core io0
 	expect_eq "device" "$(attach_wait d)" ioca
-	# A line of its console is slow, and there is one for each error.
-	guest 'dmesg -n 1; dmesg -c > /dev/null; echo 2 > /sys/block/ioca/queue/nomerges'
+	guest 'echo 2 > /sys/block/ioca/queue/nomerges'
+	quiet_console
 }
 
 # inject COUNT HOST STATUS KEY ASC ASCQ COMMAND...: the next COUNT of these fail
@@ -113,6 +113,7 @@ works()
 	expect_eq "afterwards" "$(rw "$dev")" "0 0-7 0 0-7 "
 	expect_eq "in flight" "$(disk_stat "$1" in_flight)" 0
 	expect_eq "bad completions" "$(guest cat "/sys/block/$dev/iocore/bad_completions")" 0
+	guest_log_is_clean
 }
 
 # ends_with ERRNO HOST STATUS KEY ASC ASCQ: all reads and writes, while SCSI says so
@@ -239,6 +240,7 @@ shut_down()
 	expect_eq "in flight" "$(disk_stat file in_flight)" 0
 	iocorectl detach file
 	wait_for 15 guest_lacks iocb
+	guest_log_is_clean
 	iocorectl disk delete file
 	umount /run/small
 	rmdir $NULLB/fs
@@ -301,6 +303,7 @@ offline()
 	expect_eq "in flight" "$(disk_stat d in_flight)" 0
 	iocorectl detach d
 	wait_for 15 guest_lacks ioca
+	guest_log_is_clean
 	iocorectl disk delete d
 }
 
