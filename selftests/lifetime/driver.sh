@@ -4,6 +4,7 @@
 
 . "$(dirname "$0")/../lib/tap.sh"
 . "$(dirname "$0")/../lib/vm.sh"
+. "$(dirname "$0")/../lib/direct.sh"
 . "$(dirname "$0")/../lib/load.sh"
 
 HERE=$(cd "$(dirname "$0")" && pwd)
@@ -16,12 +17,6 @@ prepare()
 	iocorectl disk create d0 --path /dev/n0
 	vm_up
 	expect_eq "device" "$(attach_wait d0)" ioca
-}
-
-verify()
-{
-	fio_guest ioca --rw=randwrite --bsrange=512-64k --size=4m --iodepth=8 \
-		--verify=crc32c --do_verify=1 --verify_fatal=1
 }
 
 writes_begun()
@@ -73,12 +68,27 @@ detached_meanwhile()
 	expect_eq "device" "$(attach_wait d0)" ioca
 }
 
+# Reads and writes of a slow disk, until the guest's kernel ends; some are in flight.
 start_load()
 {
-	VM=boots guest 'setsid fio --name=l --filename=/dev/ioca --rw=randwrite --bs=4k --direct=1 \
-			--ioengine=libaio --iodepth=16 --size=64m --time_based --runtime=60 \
-			> /dev/null 2>&1 < /dev/null &
-		sleep 2'
+	VM=boots guest 'setsid fio --name=l --filename=/dev/ioca --rw=randrw --bs=4k --direct=1 \
+			--ioengine=libaio --iodepth=32 --size=64m --time_based --runtime=1d \
+			> /dev/null 2>&1 < /dev/null &'
+	READS=$(disk_stat d1 reads)
+	WRITES=$(disk_stat d1 writes)
+	wait_for 30 both_go_on
+	wait_for 10 in_flight
+}
+
+both_go_on()
+{
+	[ "$(disk_stat d1 reads)" -gt $((READS + 32)) ] &&
+		[ "$(disk_stat d1 writes)" -gt $((WRITES + 32)) ]
+}
+
+in_flight()
+{
+	[ "$(disk_stat d1 in_flight)" -ge 1 ]
 }
 
 # The next kernel in the same VM finds its disk: the Nth, of the same VMM.
@@ -88,32 +98,36 @@ comes_back()
 	expect_eq "pid" "$(L2=boots l2-pid)" "$2"
 	VM=boots wait_for 20 guest_has ioca
 	VM=boots verify
+	VM=boots guest_is_fine
+	expect_eq "in flight" "$(disk_stat d1 in_flight)" 0
 }
 
 reboot()
 {
-	local pid
+	local pid n
 
 	pid=$(L2=boots l2-pid)
+	n=$(vm_boots boots)
 	start_load
 	L2=boots l2-run -t 3 -c '(sleep 0.3; reboot -f) > /dev/null 2>&1 &' || true
-	comes_back 2 "$pid"
+	comes_back $((n + 1)) "$pid"
 }
 
 # The guest's kernel knows nothing of this one, and its driver says no goodbye.
 hard_reset()
 {
-	local pid
+	local pid n
 
 	pid=$(L2=boots l2-pid)
+	n=$(vm_boots boots)
 	start_load
 	"$HERE/../kvm/qmp" /run/l2/boots/qmp system_reset
-	comes_back "$(cycles 2 3)" "$pid"
+	comes_back $((n + 1)) "$pid"
 }
 
 boots_up()
 {
-	null_up n1
+	null_up n1 irqmode=2 completion_nsec=20000000
 	iocorectl disk create d1 --path /dev/n1
 	L2=boots l2-kill
 	L2=boots CPU_PM=off MEM=512M l2-start -action reboot=reset
@@ -128,7 +142,7 @@ tap_point "four times unloaded and loaded" unload_loop
 tap_point "a driver that is gone leaves nothing pinned" nothing_pinned
 tap_point "disks that change while the driver is away" detached_meanwhile
 tap_setup boots_up
-tap_long_point "reboot under load" reboot
+tap_point "reboot under load" reboot
 tap_point "a reset by the VMM under load" hard_reset
 L2=boots l2-kill
 tap_end

@@ -199,20 +199,19 @@ reboots()
 }
 
 tap_begin
-need_long
 need_iocore
 tap_setup prepare
 tap_point "$RELEASE: the driver loads and has the disk" negotiated
-tap_point "$RELEASE: the block layer has the limits" limits
+tap_long_point "$RELEASE: the block layer has the limits" limits
 tap_point "$RELEASE: each vCPU's queue verifies and is notified" each_queue
-tap_point "$RELEASE: lists of requests verify" batches
+tap_long_point "$RELEASE: lists of requests verify" batches
 tap_point "$RELEASE: flushes reach the backend" flushes
-tap_point "$RELEASE: the cache mode is switched" cache_type
-tap_point "$RELEASE: discards reach the backend" discards
-tap_point "$RELEASE: ext4" filesystem
-tap_point "$RELEASE: direct notifications, and back" direct
-tap_point "$RELEASE: detach and attach" detach_and_attach
+tap_long_point "$RELEASE: the cache mode is switched" cache_type
+tap_long_point "$RELEASE: discards reach the backend" discards
+tap_long_point "$RELEASE: ext4" filesystem
+tap_long_point "$RELEASE: direct notifications, and back" direct
+tap_long_point "$RELEASE: detach and attach" detach_and_attach
 tap_point "$RELEASE: the driver unloads and loads" unload_and_load
-tap_point "$RELEASE: polled I/O" polling
+tap_long_point "$RELEASE: polled I/O" polling
 tap_point "$RELEASE: a reboot resets the host's side" reboots
 tap_end
