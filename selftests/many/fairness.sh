@@ -2,13 +2,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # A greedy VM fills two deep queues of the IOCore that a modest VM uses one
 # request at a time. What the greedy one gets while the modest one waits is
-# bounded by what was in flight before, not by how much it asks for.
+# bounded by the batches of IOCore, not by how much it asks for.
 
 . "$(dirname "$0")/../lib/tap.sh"
 . "$(dirname "$0")/../lib/vm.sh"
 
 DEPTH=128
 READS=400
+# IOCORE_BATCH: what IOCore takes from one queue before it looks at the next.
+BATCH=32
+TRACING=/sys/kernel/tracing
 
 prepare()
 {
@@ -68,12 +71,64 @@ served()
 	mine=$(($(disk_stat m0 reads) - mine))
 	note "$(((after - before) / mine)) reads of the greedy VM for each of the modest one"
 	expect_ge "reads of the greedy VM meanwhile" $((after - before)) $mine
-	expect_le "of them, for each of the modest one" $(((after - before) / mine)) $((2 * DEPTH))
+	expect_le "of them, for each of the modest one" $(((after - before) / mine)) $((4 * BATCH))
 	guest 'killall fio; while pidof fio > /dev/null; do sleep 0.1; done'
+}
+
+# hold: IOCore's CPU is kept from it until CPU 1 has nothing left to do: by then the
+# guests have filled their rings. The scheduler gives the CPU back after a second.
+hold()
+{
+	chrt -f 50 taskset -c 0 bash -c '
+		idle() { while read -r cpu _ _ _ n _; do [ $cpu != cpu1 ] || break; done < /proc/stat; }
+		idle
+		from=$n
+		end=$((${EPOCHREALTIME/./} + 700000))
+		while [ ${EPOCHREALTIME/./} -lt $end ] && [ $((n - from)) -lt 2 ]; do
+			idle
+		done
+		echo released > '$TRACING'/trace_marker'
+}
+
+# Requests of the greedy VM that IOCore took, from when it was released until it took
+# one of the modest VM
+taken_before()
+{
+	sed -n '/released/,$p' $TRACING/per_cpu/cpu0/trace |
+		awk -v greedy="vm=$(vm_pid l2) " -v modest="vm=$(vm_pid modest) " '
+			index($0, modest) { print n + 0; exit }
+			index($0, greedy) { n++ }'
+}
+
+waits_for_one_batch()
+{
+	local i n=() median
+
+	greedy
+	VM=modest guest "setsid fio --rw=randread --bs=4k --size=64m --ioengine=libaio --direct=1 \
+		--iodepth=1 --time_based --runtime=1200 --name=m --filename=/dev/ioca \
+		> /dev/null 2>&1 < /dev/null &"
+	wait_for 60 modest_has_read "$(disk_stat m0 reads)"
+	for ((i = 0; i < 11; i++)); do
+		echo > $TRACING/trace
+		echo 1 > $TRACING/events/iocore/iocore_submit/enable
+		hold
+		wait_for 30 modest_has_read $(($(disk_stat m0 reads) + 1))
+		echo 0 > $TRACING/events/iocore/iocore_submit/enable
+		n+=("$(taken_before)")
+	done
+	guest 'killall fio'
+	VM=modest guest 'killall fio'
+	note "taken of the greedy VM before one of the modest: ${n[*]}"
+	# Once in a while the modest VM has not asked again yet.
+	median=$(printf '%s\n' "${n[@]}" | sort -n | sed -n 6p)
+	expect_ge "taken before, as its queues were full" "$median" $((BATCH + 1))
+	expect_le "taken before" "$median" $((2 * BATCH))
 }
 
 tap_begin
 need_iocore
 tap_setup prepare
 tap_point "a modest VM is served beside a greedy one" served
+tap_point "its request waits for one batch of each of the greedy queues" waits_for_one_batch
 tap_end
