@@ -85,7 +85,7 @@ keep_and_attach()
 		$(($(replayed) - before)) 1
 	requests_add_up "$before"
 	all_is_fine
-	leak_check "$i"
+	leak_check
 }
 
 # Neither the block layer's time-out nor the guest's patience ends the wait.
@@ -230,7 +230,7 @@ reload_host()
 	files_end
 	all_is_fine
 	guest 'dmesg | grep -q "the host knows this guest again"'
-	leak_check "$i"
+	leak_check
 }
 
 # Notifications come again: not only those who look find the completions.
