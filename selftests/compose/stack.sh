@@ -15,6 +15,8 @@ LIB=$(dirname "${BASH_SOURCE[0]}")/../lib
 . "$LIB/direct.sh"
 # shellcheck source=selftests/lib/load.sh
 . "$LIB/load.sh"
+# shellcheck source=selftests/lib/fsck.sh
+. "$LIB/fsck.sh"
 # shellcheck source=selftests/lib/guest_tools.sh
 . "$LIB/guest_tools.sh"
 
