@@ -35,6 +35,7 @@
 
 #include <linux/blkdev.h>
 #include <linux/mutex.h>
+#include <linux/sched/mm.h>
 #include <linux/workqueue.h>
 
 #include "iocore_blk.h"
@@ -84,8 +85,14 @@ static void asking(struct iocore_disk *disk)
  */
 static int go_back(struct iocore_disk *disk)
 {
+	int ret;
+
 	set_state(disk, IOCORE_CACHE_BACK);
-	return blkdev_issue_flush(disk->gd->part0);
+	ret = blkdev_issue_flush(disk->gd->part0);
+	if (ret)
+		pr_err_ratelimited("%s: the host left write through, and its flush failed (%d)\n",
+				   disk->gd->disk_name, ret);
+	return ret;
 }
 
 /* Follow what the host says now. */
@@ -113,9 +120,12 @@ static int follow_host(struct iocore_disk *disk)
 static void iocore_cache_work(struct work_struct *work)
 {
 	struct iocore_disk *disk = container_of(work, struct iocore_disk, cache);
+	unsigned int noio;
 
 	mutex_lock(&disk->cache_lock);
+	noio = memalloc_noio_save();	/* the disk can't come back while the host is asked */
 	follow_host(disk);	/* an error: the disk left, and a scan will come */
+	memalloc_noio_restore(noio);
 	mutex_unlock(&disk->cache_lock);
 }
 
@@ -125,10 +135,15 @@ void iocore_cache_init(struct iocore_disk *disk)
 	INIT_WORK(&disk->cache, iocore_cache_work);
 }
 
-/* The scan has read @flags; it can't wait for I/O. */
+/*
+ * The scan has read @flags; it can't wait for I/O. A switch that is under way may
+ * have been answered before: then the work looks again behind it.
+ */
 void iocore_cache_changed(struct iocore_disk *disk, u32 flags)
 {
-	if (iocore_cache_through(disk) == !(flags & IOCORE_DISK_FLUSH))
+	bool back = flags & IOCORE_DISK_FLUSH;
+
+	if (READ_ONCE(disk->cache_state) == (back ? IOCORE_CACHE_BACK : IOCORE_CACHE_THROUGH))
 		return;
 	queue_work(iocore_disk_wq, &disk->cache);
 }
@@ -175,6 +190,7 @@ static int set_back(struct iocore_disk *disk)
 /* Of a user. */
 int iocore_cache_set(struct iocore_disk *disk, bool through)
 {
+	unsigned int noio;
 	int ret;
 
 	if (!iocore_cache_switchable(disk))
@@ -182,7 +198,9 @@ int iocore_cache_set(struct iocore_disk *disk, bool through)
 	ret = mutex_lock_interruptible(&disk->cache_lock);
 	if (ret)
 		return ret;
+	noio = memalloc_noio_save();
 	ret = through ? set_through(disk) : set_back(disk);
+	memalloc_noio_restore(noio);
 	mutex_unlock(&disk->cache_lock);
 	return ret;
 }

@@ -29,6 +29,16 @@
 #define BLK_MQ_F_SHOULD_MERGE	0
 #endif
 
+/* A freeze that another task may end; before 6.12 that is any. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+#define blk_freeze_queue_start_non_owner	blk_freeze_queue_start
+
+static inline void blk_mq_unfreeze_queue_non_owner(struct request_queue *q)
+{
+	blk_mq_unfreeze_queue(q);
+}
+#endif
+
 /*
  * DEFINE_QUEUE_RQS() - make @name, the queue_rqs() of blk_mq_ops, of @fn, which
  * takes a struct rq_list in the order of submission and leaves in it the requests

@@ -316,6 +316,7 @@ void iocore_slots_exit(void);
 void iocore_slots_kick(void);
 void iocore_slots_not_added(struct iocore_disk *disk, int ret);
 int iocore_slots_sleep(void);
+void iocore_slots_shutdown(void);
 void iocore_slots_wake(void);
 void iocore_slots_remove_work(struct work_struct *work);
 

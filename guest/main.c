@@ -91,6 +91,7 @@ static const char *find_host(struct iocore_identify *id)
  */
 static void iocore_shutdown(void *data)
 {
+	iocore_slots_shutdown();
 	iocore_hc_reset();
 }
 

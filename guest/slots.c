@@ -79,10 +79,11 @@ static DECLARE_DELAYED_WORK(scan, scan_work);
 /* Any context. A storm of events must not become one of scans. */
 void iocore_slots_kick(void)
 {
-	static DEFINE_RATELIMIT_STATE(limit, HZ, IOCORE_EVENTS);
+	/* never released: silent */
+	static struct ratelimit_state limit =
+		RATELIMIT_STATE_INIT_FLAGS(limit, HZ, IOCORE_EVENTS, RATELIMIT_MSG_ON_RELEASE);
 
 	WRITE_ONCE(look_at_all, true);
-	ratelimit_set_flags(&limit, RATELIMIT_MSG_ON_RELEASE);	/* never released: silent */
 	if (__ratelimit(&limit))
 		mod_delayed_work(iocore_wq, &scan, 0);
 	else
@@ -514,7 +515,7 @@ static bool disk_look(struct iocore_disk *disk)
 
 static void thaw_disk(struct iocore_disk *disk)
 {
-	blk_mq_unfreeze_queue(disk->gd->queue, memalloc_noio_save());
+	blk_mq_unfreeze_queue_non_owner(disk->gd->queue);
 }
 
 /* A disk that was freed meanwhile took its frozen queue along. */
@@ -538,7 +539,7 @@ static int drain_disk(struct iocore_disk *disk)
 	unsigned long end = jiffies + (iocore_disk_held(disk) ? HZ : IOCORE_DRAIN);
 	struct request_queue *queue = disk->gd->queue;
 
-	blk_freeze_queue_start(queue);
+	blk_freeze_queue_start_non_owner(queue);
 	while (!blk_mq_freeze_queue_wait_timeout(queue, msecs_to_jiffies(IOCORE_DRAIN_MS)) &&
 	       disk_look(disk)) {
 		if (time_after(jiffies, end)) {
@@ -618,6 +619,27 @@ static int sleep_locked(void)
 }
 
 /*
+ * Takes the lock when no disk is being made. The scan goes on meanwhile: they may
+ * wait for a disk that is held. False, and no lock, if that takes too long.
+ */
+static bool lock_idle(void)
+{
+	unsigned long end = jiffies + IOCORE_DRAIN;
+	long left;
+
+	mutex_lock(&slots_lock);
+	while (any_busy()) {
+		mutex_unlock(&slots_lock);
+		left = end - jiffies;
+		if (left <= 0)
+			return false;
+		wait_event_timeout(slots_empty, !any_busy(), left);
+		mutex_lock(&slots_lock);
+	}
+	return true;
+}
+
+/*
  * On return nothing is in flight, and nothing of this guest is in the host. What
  * is in flight is waited for here, where interrupts and all CPUs are at work: the
  * host would wait for it with the vCPU that asks for the reset.
@@ -626,12 +648,9 @@ int iocore_slots_sleep(void)
 {
 	int ret;
 
-	mutex_lock(&slots_lock);
-	/* the scan goes on meanwhile: they may wait for a disk that is held */
-	while (any_busy()) {
-		mutex_unlock(&slots_lock);
-		wait_event(slots_empty, !any_busy());
-		mutex_lock(&slots_lock);
+	if (!lock_idle()) {
+		pr_warn("a disk is being made and does not get ready, so there is no suspend\n");
+		return -EBUSY;
 	}
 	asleep = true;
 	ret = sleep_locked();
@@ -659,6 +678,20 @@ void iocore_slots_wake(void)
 	mutex_unlock(&slots_lock);
 	iocore_slots_kick();
 	flush_delayed_work(&scan);
+}
+
+/*
+ * This kernel ends: no scan makes queues any more, which the host would keep for
+ * the next one. A host that never lets a disk get ready does not keep it from its
+ * end.
+ */
+void iocore_slots_shutdown(void)
+{
+	bool idle = lock_idle();
+
+	WRITE_ONCE(asleep, true);
+	if (idle)
+		mutex_unlock(&slots_lock);
 }
 
 /* ---- init and exit ---- */
