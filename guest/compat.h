@@ -164,6 +164,7 @@ struct compat_queue_limits {
 	unsigned int physical_block_size;
 	unsigned int io_min;
 	unsigned int io_opt;
+	unsigned int alignment_offset;
 	unsigned int max_hw_sectors;
 	unsigned int max_segments;
 	unsigned int max_segment_size;
@@ -184,6 +185,7 @@ static inline void compat_limits_apply(struct request_queue *q,
 		blk_queue_io_min(q, lim->io_min);
 	if (lim->io_opt)
 		blk_queue_io_opt(q, lim->io_opt);
+	q->limits.alignment_offset = lim->alignment_offset;
 	blk_queue_max_hw_sectors(q, lim->max_hw_sectors);
 	blk_queue_max_segments(q, lim->max_segments);
 	blk_queue_max_segment_size(q, lim->max_segment_size);

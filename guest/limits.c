@@ -92,6 +92,8 @@ static void clamp_hints(struct iocore_disk_info *info)
 	info->max_write_zeroes = round_down(info->max_write_zeroes, block);
 	info->discard_granularity = hint(info, info->discard_granularity, block,
 					 "discard_granularity");
+	info->align_offset = hint(info, info->align_offset, block, "align_offset") &
+			     (info->physical_block - 1);
 }
 
 /*
@@ -145,6 +147,7 @@ void iocore_limits_fill(const struct iocore_disk *disk, struct queue_limits *lim
 		.physical_block_size	= info->physical_block,
 		.io_min			= info->io_min,
 		.io_opt			= info->io_opt,
+		.alignment_offset	= info->align_offset,
 		.max_hw_sectors		= info->max_bytes >> SECTOR_SHIFT,
 		.max_segments		= info->max_segs,
 		.max_segment_size	= info->max_bytes,

@@ -18,6 +18,14 @@ static u32 bdev_bytes(struct block_device *bdev, u64 sectors)
 			  bdev_logical_block_size(bdev));
 }
 
+/* Of a device whose parts do not agree on it there is none to tell. */
+static u32 bdev_align_offset(struct block_device *bdev)
+{
+	int offset = bdev_alignment_offset(bdev);
+
+	return offset > 0 ? offset & (bdev_physical_block_size(bdev) - 1) : 0;
+}
+
 static void bdev_limits(struct iocore_disk *disk, struct block_device *bdev)
 {
 	struct iocore_limits *lim = &disk->lim;
@@ -38,6 +46,7 @@ static void bdev_limits(struct iocore_disk *disk, struct block_device *bdev)
 	disk->physical_block = bdev_physical_block_size(bdev);
 	disk->io_min = bdev_io_min(bdev);
 	disk->io_opt = bdev_io_opt(bdev);
+	disk->align_offset = bdev_align_offset(bdev);
 	disk->write_cache = bdev_write_cache(bdev);
 }
 

@@ -44,6 +44,7 @@ CHECK_FIELD(iocore_disk_info, discard_granularity, 92);
 CHECK_FIELD(iocore_disk_info, max_write_zeroes, 96);
 CHECK_FIELD(iocore_disk_info, io_min, 100);
 CHECK_FIELD(iocore_disk_info, replay_timeout, 104);
+CHECK_FIELD(iocore_disk_info, align_offset, 108);
 
 static_assert(sizeof(struct iocore_queue_create) == 40);
 CHECK_FIELD(iocore_queue_create, slot, 0);
@@ -177,6 +178,7 @@ static long iocore_call_disk_get(struct iocore_vm *vm, struct kvm_vcpu *vcpu,
 		.max_write_zeroes = disk->lim.max_write_zeroes,
 		.io_min		= disk->io_min,
 		.replay_timeout	= disk->replay_timeout,
+		.align_offset	= disk->align_offset,
 	};
 	memcpy(info->serial, disk->serial, IOCORE_SERIAL_LEN);
 	return 0;

@@ -59,6 +59,7 @@ static void file_limits(struct iocore_disk *disk)
 	disk->physical_block = max_t(u32, i_blocksize(inode), disk->lim.logical_block);
 	disk->io_min = 0;
 	disk->io_opt = 0;
+	disk->align_offset = 0;
 	disk->write_cache = true;
 	disk->unmap = !disk->readonly && file_can_punch(disk->file);
 	disk->lim.max_discard = disk->unmap ? FILE_DISCARD_BYTES : 0;

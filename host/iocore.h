@@ -244,6 +244,7 @@ struct iocore_disk {
 	u32 physical_block;
 	u32 io_min;
 	u32 io_opt;
+	u32 align_offset;
 	u32 discard_granularity;
 	bool write_cache;
 	bool unmap;

@@ -67,6 +67,8 @@ static const struct badhost_case odd[] = {
 	WRONG("max_write_zeroes huge", max_write_zeroes, ~0U),
 	WRONG("replay_timeout huge", replay_timeout, ~0U),
 	WRONG("slot another", slot, 7),
+	WRONG("align_offset odd", align_offset, 100),
+	WRONG("align_offset huge", align_offset, ~0U),
 	{ }
 };
 

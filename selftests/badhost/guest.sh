@@ -184,6 +184,9 @@ uses_odd()
 	reads $(devices)
 	expect_eq "serial" "$(guest cat /sys/block/iocm/serial)" '????????????????????????????????'
 	expect_eq "queue size" "$(guest cat /sys/block/iock/mq/0/nr_tags)" 4
+	expect_eq "alignment of what makes no sense" \
+		"$(guest 'cat /sys/block/iocu/alignment_offset /sys/block/iocv/alignment_offset' |
+			tr '\n' ' ')" '0 0 '
 	said
 	unload
 }

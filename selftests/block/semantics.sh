@@ -9,6 +9,8 @@
 . "$(dirname "$0")/../lib/guest_tools.sh"
 
 TRACE=/sys/kernel/tracing
+# Nobody answers for udev here: dmsetup makes its nodes itself.
+export DM_DISABLE_UDEV=1
 MIB=$((1 << 20))
 # Segments of a request that the protocol has room for.
 SEGMENTS=256
@@ -27,6 +29,7 @@ cleanup()
 	echo 0 > $TRACE/events/block/block_bio_queue/enable
 	host_clear
 	umount /run/small
+	dmsetup remove shifted
 	rmmod scsi_debug
 }
 
@@ -405,6 +408,7 @@ scsi_limits()
 	expect_eq "segments" "$(guest_limit queue/max_segments)" $SEGMENTS
 	expect_eq "minimum I/O of the device" "$(device_limit queue/minimum_io_size)" 8192
 	expect_eq "minimum I/O" "$(guest_limit queue/minimum_io_size)" 8192
+	expect_eq "alignment" "$(guest_limit alignment_offset)" 0
 	expect_eq "logical block" "$(guest cat $q/logical_block_size)" 512
 	expect_eq "physical block" "$(guest cat $q/physical_block_size)" 4096
 	expect_eq "optimal I/O" "$(guest cat $q/optimal_io_size)" 32768
@@ -446,6 +450,33 @@ scsi_zeroes()
 	expect_eq "MiB of what is after" "$(mapped 12 4)" 4
 	expect_zero "$dev" 8 4
 	expect_eq "what is after" "$(bytes "$dev" 12 4)" "$(cat /tmp/rest)"
+}
+
+# Its physical blocks begin at its second sector; those of what begins with that
+# sector, at the first.
+scsi_alignment()
+{
+	local dev
+
+	modprobe dm-mod || skip "this kernel has no dm-mod"
+	scsi_up lowest_aligned=1
+	dev=$(scsi_dev)
+	expect_eq "alignment of the device" "$(device_limit alignment_offset)" 512
+	expect_eq "device" "$(disk_add d "$dev")" ioca
+	expect_eq "alignment" "$(guest_limit alignment_offset)" 512
+	disk_del d ioca
+	dmsetup create shifted --table "0 65536 linear $dev 1"
+	expect_eq "device" "$(disk_add d /dev/mapper/shifted)" ioca
+	expect_eq "alignment, one sector on" "$(guest_limit alignment_offset)" 0
+	disk_del d ioca
+	dmsetup remove shifted
+	dmsetup create shifted --table "0 65536 linear $dev 3"
+	expect_eq "device" "$(disk_add d /dev/mapper/shifted)" ioca
+	expect_eq "alignment, three sectors on" "$(guest_limit alignment_offset)" 3072
+	expect_eq "physical block" "$(guest_limit queue/physical_block_size)" 4096
+	disk_del d ioca
+	dmsetup remove shifted
+	wait_for 10 rmmod scsi_debug
 }
 
 # Pages of zeroes are sent by a worker, for the VM.
@@ -598,6 +629,7 @@ tap_point "errors: a block that can't be read" bad_block
 tap_point "limits: blocks, segments, minimum and optimal I/O, discard granularity" scsi_limits
 tap_point "write zeroes: by the device, which keeps its storage or gives it back" scsi_zeroes
 tap_point "errors: of the medium" medium_error
+tap_point "limits: where the first physical block begins" scsi_alignment
 tap_point "what others left in a device's page cache is written first" page_cache_of_others
 tap_point "zoned devices are refused" zoned_refused
 tap_point "serial number of full length" serial

@@ -384,7 +384,9 @@ struct iocore_direct {
  * @io_min:		out: bytes, 0 if unknown
  * @replay_timeout:	out: seconds to wait for the disk when it has left; 0: it
  *			does not come back
- * @pad:		zero
+ * @align_offset:	out: bytes from the start of the disk to the start of a
+ *			physical block, less than @physical_block; 0 also from a host
+ *			that does not know this field
  *
  * -ENOENT: the slot is empty, which promises that the host no longer touches
  * any memory that was given for it; -EAGAIN: likewise, and the disk will come
@@ -411,7 +413,7 @@ struct iocore_disk_info {
 	__u32 max_write_zeroes;
 	__u32 io_min;
 	__u32 replay_timeout;
-	__u32 pad;
+	__u32 align_offset;
 };
 
 /** IOCORE_DISK_INFO_SIZE_0 - ends after @serial */
