@@ -18,7 +18,7 @@ THROUGH="write through"
 prepare()
 {
 	host_clear
-	null_up n0 cache_size=16 fua=0
+	null_up n0 cache_size=160 fua=0
 	null_up n1 size=32
 	core_up io0 0 100000
 	iocorectl disk create d0 --path /dev/n0 --core io0

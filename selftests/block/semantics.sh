@@ -247,7 +247,7 @@ out_of_space()
 
 bdev_discard()
 {
-	null_up n0 discard=1 cache_size=16
+	null_up n0 discard=1 cache_size=160
 	dd if=/dev/urandom of=/dev/n0 bs=1M count=16 oflag=direct status=none
 	bytes /dev/n0 8 8 > /tmp/rest
 	expect_eq "device" "$(disk_add d /dev/n0)" ioca

@@ -256,7 +256,7 @@ writes_block()
 # that error, and it is not the one to whom it belongs: the next fsync() has it too.
 lost_page()
 {
-	null_up fs size=24 cache_size=1 fua=0
+	null_up fs size=24 cache_size=32 fua=0
 	map_up dm "0 $(sectors /dev/fs) linear /dev/fs 0"
 	mkfs.ext4 -q -F -O ^has_journal /dev/mapper/dm
 	mkdir -p /run/small

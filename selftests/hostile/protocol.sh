@@ -14,7 +14,7 @@ DEBUG=/sys/kernel/debug/iocore_hostile
 prepare()
 {
 	host_clear
-	null_up n0 size=64 discard=1 cache_size=16 max_sectors=2048
+	null_up n0 size=64 discard=1 cache_size=80 max_sectors=2048
 	null_up n1 size=16 discard=1
 	null_up n2 size=64 irqmode=2 completion_nsec=30000000 hw_queue_depth=16
 	null_up n3 size=64

@@ -87,7 +87,7 @@ prepare()
 {
 	host_clear
 	usual_module
-	null_up n0 irqmode=2 completion_nsec=2000000 cache_size=8
+	null_up n0 irqmode=2 completion_nsec=2000000 cache_size=160
 	null_up n1
 	make_disks
 	vm_up $VM VCPUS=2

@@ -27,7 +27,9 @@ suspend()
 {
 	echo "suspend $RANDOM$RANDOM" > $SLEEP_MARK
 	guest "setsid sh -c 'sleep 1; echo $1 > /sys/power/state
-		echo \"$(cat $SLEEP_MARK) ended: \$?\" > /dev/console' < /dev/null > /dev/null 2>&1 &"
+		rc=\$?
+		l2-agents --anew
+		echo \"$(cat $SLEEP_MARK) ended: \$rc\" > /dev/console' < /dev/null > /dev/null 2>&1 &"
 }
 
 vmm_status()

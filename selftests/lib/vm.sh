@@ -103,7 +103,9 @@ guest_lacks()
 
 # ---- backends ----
 
-# null_up NAME [ATTRIBUTE=VALUE...]: memory backed, 128 MiB: /dev/NAME
+# null_up NAME [ATTRIBUTE=VALUE...]: memory backed, 128 MiB: /dev/NAME. A cache_size is
+# more than the size: null_blk can lose count of a cache that overflows, and then looks
+# for what is left to be flushed for ever, with a CPU.
 null_up()
 {
 	local dir=$NULLB/$1 a

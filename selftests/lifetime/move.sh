@@ -36,8 +36,8 @@ prepare()
 	null_up n0 size=64
 	null_up small size=32
 	null_up plain size=64
-	null_up cached size=64 cache_size=1
-	null_up cached2 size=64 cache_size=1
+	null_up cached size=64 cache_size=80
+	null_up cached2 size=64 cache_size=80
 	null_up dead size=64
 	null_up leg0 size=16 irqmode=2 completion_nsec=2000000
 	null_up leg1 size=16
@@ -393,7 +393,7 @@ next_is_flushed()
 # it for a while and is disabled meanwhile.
 told_later()
 {
-	null_up dying size=64 cache_size=1
+	null_up dying size=64 cache_size=80
 	v_up /dev/dying
 	rmdir "$NULLB/dying"
 	v_to /dev/cached

@@ -28,7 +28,7 @@ prepare()
 {
 	host_clear
 	only
-	null_up n0 irqmode=2 completion_nsec=2000000 cache_size=8
+	null_up n0 irqmode=2 completion_nsec=2000000 cache_size=160
 	null_up n1
 	core_up io0 0
 	iocorectl disk create d0 --path /dev/n0
@@ -152,6 +152,13 @@ hibernates()
 		echo test_resume > /sys/power/disk'
 	load_until_told
 	suspend disk
+	wait_for 120 said_so
+	if guest 'dmesg | grep "Image not found (code -16)"'; then
+		load_ended
+		disks_are_fine
+		guest swapoff /dev/iocb
+		skip "this kernel does not read an image from a swap device in use"
+	fi
 	slept
 	load_ended
 	guest swapoff /dev/iocb

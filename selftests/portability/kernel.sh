@@ -21,7 +21,7 @@ prepare()
 	host_clear
 	[ -n "$RELEASE" ] || fail "the lab was not started with --kernel $SUITE"
 	only "$VM"
-	null_up n0 size=64 discard=1 cache_size=8
+	null_up n0 size=64 discard=1 cache_size=80
 	core_up io0 0 100000
 	iocorectl disk create d0 --path /dev/n0 --core io0 --serial PORT-0001
 	vm_up "$VM" VCPUS=2 MEM=512M
