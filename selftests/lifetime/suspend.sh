@@ -154,9 +154,9 @@ hibernates()
 	suspend disk
 	wait_for 120 said_so
 	if guest 'dmesg | grep "Image not found (code -16)"'; then
+		# no swapoff: to 6.1 the image's slots are in use for ever
 		load_ended
 		disks_are_fine
-		guest swapoff /dev/iocb
 		skip "this kernel does not read an image from a swap device in use"
 	fi
 	slept
