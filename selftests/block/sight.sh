@@ -114,7 +114,8 @@ trace_points()
 # the time before.
 top_up()
 {
-	iocorectl -o json top -i 1 -n 600 > $TOP &
+	: > $TOP
+	iocorectl -o json top -i 1 -n 600 >> $TOP &
 	TOP_PID=$!
 	trap 'kill $TOP_PID' EXIT
 	wait_for 30 reported 1
@@ -170,7 +171,7 @@ of_top()
 		    vms = [row["rates"] for row, s in rows("vms", "") if row["rates"]["completions"]]
 		    for rates in vms:
 		        want = rates["exits"] / rates["completions"]
-		        assert abs(rates["exits_per_io"] - want) < 1e-6 * want, rates
+		        assert abs(rates["exits_per_io"] - want) <= 1e-6 * want, rates
 		    return sum(r["exits"] for r in vms) / sum(r["completions"] for r in vms)
 
 		print(eval(sys.argv[2]))
@@ -196,7 +197,8 @@ top_agrees()
 	expect_ge "requests of the IOCore" "$(of_top 'grown("cores", "io0", "requests")')" $n
 	expect_ge "completions of the VM" "$(of_top 'grown("vms", "", "completions")')" $n
 	note "duty cycles: $(of_top '[round(b, 4) for b in busy()]')"
-	expect_eq "is between 0 and 1" "$(of_top 'all(0 <= b <= 1 for b in busy())')" True
+	expect_eq "is between 0 and 1" "$(of_top \
+		'0 <= grown("cores", "io0", "busy_ns") <= grown("cores", "io0", "total_ns")')" True
 	expect_eq "is higher under load" "$(of_top 'max(busy()) > 2 * busy()[-1]')" True
 	expect_eq "is something for each read" \
 		"$(of_top 'grown("cores", "io0", "busy_ns") > 100 * '$n)" True
@@ -248,11 +250,16 @@ core_idles()
 # measured: exits per I/O at queue depth 1, of which are kicks
 measured()
 {
+	local ratio
+
 	top_up
-	fio_guest ioca --rw=randread --bs=4k --size=64m --number_ios=1000 --iodepth=1 > /tmp/fio.log
+	# Time for an IOCore without work to fall asleep.
+	fio_guest ioca --rw=randread --bs=4k --size=64m --number_ios=1000 --iodepth=1 \
+		--thinktime=2000 > /tmp/fio.log
 	top_down
 	KICKS=$(of_top 'grown("vms", "", "kicks")')
-	note "exits per I/O $(of_top 'exits_per_io()'), kicks $KICKS"
+	ratio=$(of_top 'exits_per_io()')
+	note "exits per I/O $ratio, kicks $KICKS"
 	expect_eq "exits are at least the kicks" \
 		"$(of_top 'grown("vms", "", "exits") >= max(1, grown("vms", "", "kicks"))')" True
 }

@@ -559,25 +559,30 @@ weights_end()
 # ---- the short form ----
 
 # allowed FILE TEXT RATE SLACK COMMAND...: with TEXT in the slice's FILE, no more of what
-# COMMAND counts than RATE per second, SLACK besides, and something
+# COMMAND counts than RATE per second, SLACK besides, and something. A standstill of
+# the whole machine is charged as CPU time, and paid back in the windows that follow:
+# so it is looked at for as long as that takes, where a limit that does not hold never
+# gets there.
 allowed()
 {
-	local file=$A/$1 text=$2 rate=$3 slack=$4 start from us got
+	local file=$A/$1 text=$2 rate=$3 slack=$4 start from us got _
 
 	shift 4
-	# The limit is older than the first count, and its time begins before both: nothing
-	# that it has let through can be too much, however long anything took.
+	# The limit is older than the first count, and its time begins before both.
 	start=${EPOCHREALTIME/[.,]/}
 	echo "$text" > "$file"
 	"$@"
 	from=${C[0]}
-	doze
-	"$@"
-	us=$((${EPOCHREALTIME/[.,]/} - start))
-	got=$((C[0] - from))
-	note "$1 ${*:2}: $got in $us us, allowed $rate/s"
-	expect_ge "what was done" $got 1
-	expect_le "what was done" $got $((rate * us / 1000000 * (100 + LIMIT) / 100 + slack))
+	for _ in {1..20}; do
+		doze
+		"$@"
+		us=$((${EPOCHREALTIME/[.,]/} - start))
+		got=$((C[0] - from))
+		note "$1 ${*:2}: $got in $us us, allowed $rate/s"
+		[ $got -lt 1 ] || [ $got -gt $((rate * us / 1000000 * (100 + LIMIT) / 100 + slack)) ] ||
+			return 0
+	done
+	fail "the limit does not hold"
 }
 
 # faster RATE COMMAND...: a window has more than that
@@ -595,10 +600,10 @@ short_io_max()
 
 	dev=$(dev_of n0)
 	press --name=r --rw=randread --bs=4k --iodepth=32
+	wait_for 20 faster 60 count_io "$dev" $A rios
 	read -r r <<< "$(rates count_io "$dev" $A rios)"
 	note "$r reads/s without a limit"
-	expect_ge "reads/s" "$r" 60
-	r=$((r / 6))
+	r=$((r / 12 + 5))
 	allowed io.max "$dev riops=$r" $r 32 count_io "$dev" $A rios
 	no_max n0
 	wait_for 20 faster $((r * 2)) count_io "$dev" $A rios

@@ -106,7 +106,7 @@ begin()
 	MEM=512M CPU_PM=off L2=dst setsid l2-start \
 		-incoming "unix:$SOCK" > /tmp/migrate.dst 2>&1 &
 	(wait_for 60 test -S $SOCK) || fail "$(cat /tmp/migrate.dst /run/l2/dst/qemu.log)"
-	qmp src migrate-set-parameters '{"max-bandwidth": 50000000, "downtime-limit": 1}'
+	qmp src migrate-set-parameters '{"max-bandwidth": 12000000, "downtime-limit": 1}'
 	qmp src migrate "{\"uri\": \"unix:$SOCK\"}"
 }
 

@@ -12,6 +12,7 @@
 #define _GNU_SOURCE
 #include <linux/iocore_ring.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <sys/syscall.h>
@@ -73,6 +74,12 @@ static void resume(void)
 	snprintf(text, sizeof(text), "dmsetup resume %s", dm);
 	if (system(text))
 		printf("%s has failed\n", text);
+}
+
+/* At the time-out: a process whose requests are held does not even die. */
+static void give_up(int signal)
+{
+	exit(1);
 }
 
 /* ---- what the host and the backend say ------------------------------------ */
@@ -317,6 +324,7 @@ int main(int argc, char **argv)
 	disk = argv[2];
 	dm = argv[3];
 	atexit(resume);
+	signal(SIGTERM, give_up);
 	if (!strcmp(argv[1], "user-space")) {
 		reset.act = by_user_space;
 	} else if (!strcmp(argv[1], "triple-fault")) {

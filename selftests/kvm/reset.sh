@@ -31,7 +31,7 @@ reset()
 {
 	dd if=/dev/zero of=/dev/mapper/held bs=1M count=1 oflag=direct status=none
 	dmsetup suspend --nolockfs held
-	timeout -k 10 120 "$HERE/reset" "$1" d0 held
+	timeout -k 10 600 "$HERE/reset" "$1" d0 held
 }
 
 tap_begin

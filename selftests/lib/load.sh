@@ -15,6 +15,7 @@ load_until_told()
 	before=$(guest_writes "${1:-ioca}")
 	load_of_a_held_disk "$@"
 	wait_for 30 load_writes "${1:-ioca}" "$before"
+	guest '[ ! -s /tmp/load.rc ] || { tail -n 30 /tmp/load.log; exit 1; }'
 }
 
 guest_writes()
@@ -28,10 +29,10 @@ load_writes()
 	guest '[ -s /tmp/load.rc ]' || [ "$(guest_writes "$1")" -gt "$2" ]
 }
 
-# load_goes_on [DEVICE]: more of its writes end
+# load_goes_on [DEVICE]: more of its writes end than were in flight
 load_goes_on()
 {
-	wait_for 30 load_writes "${1:-ioca}" "$(guest_writes "${1:-ioca}")"
+	wait_for 30 load_writes "${1:-ioca}" $(($(guest_writes "${1:-ioca}") + 32))
 }
 
 # The load of load_until_told, where no write ends for now.

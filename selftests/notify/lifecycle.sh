@@ -132,16 +132,16 @@ reset()
 # The panic is what the test asks for: it is taken out of the guest's log.
 crashes()
 {
-	local pid
+	local pid n
 
 	pid=$(vm_pid boots)
+	n=$(vm_boots boots)
 	load_until_told
-	: > /run/l2/boots-console.log
 	L2=boots l2-run -t 3 -c '(sleep 0.3; echo c > /proc/sysrq-trigger) > /dev/null 2>&1 &' || true
-	wait_for 120 vm_booted 1 boots
+	wait_for 120 vm_booted $((n + 1)) boots
 	sed '/sysrq\|Kernel panic\|Call Trace\|Oops/d' /run/l2/boots-console.log > /tmp/crash.log
 	cat /tmp/crash.log > /run/l2/boots-console.log	# QEMU has this file open
-	comes_back 1 "$pid"
+	comes_back $((n + 1)) "$pid"
 }
 
 guest_put()
