@@ -77,8 +77,9 @@ static void resume(void)
 }
 
 /* At the time-out: a process whose requests are held does not even die. */
-static void give_up(int signal)
+static void give_up(int nr)
 {
+	(void)nr;
 	exit(1);
 }
 

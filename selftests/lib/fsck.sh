@@ -17,10 +17,12 @@ ext4_sound()
 		fail "after $(cat /tmp/fsck.log) e2fsck finds: $(cat /tmp/fsck.after)"
 }
 
-# ext4_replayed DEVICE [RUN...]: the same, and its journal was all: no error was noted
-# in it, nothing was to be repaired.
+# ext4_replayed DEVICE [RUN...]: the same, and its journal was all: it was replayed, no
+# error was noted in it, nothing was to be repaired.
 ext4_replayed()
 {
 	ext4_sound "$@"
+	grep -q 'recovering journal' /tmp/fsck.log ||
+		fail "no journal was replayed: $(cat /tmp/fsck.log)"
 	grep -q ': clean,' /tmp/fsck.log || fail "more than a replay: $(cat /tmp/fsck.log)"
 }

@@ -165,7 +165,8 @@ files_begin()
 					dd if=/tmp/files.new of=\$f bs=64k conv=fsync || rc=1
 				sed -i \"\\|  \$f\$|d\" /tmp/files.sums
 				md5sum < /tmp/files.new | sed \"s|-\$|\$f|\" >> /tmp/files.sums
-				echo \$n > /tmp/files.n
+				echo \$n > /tmp/files.t
+				mv /tmp/files.t /tmp/files.n
 			done
 			echo \$rc > /tmp/files.rc' < /dev/null > /tmp/files.log 2>&1 &"
 	more_files 2

@@ -65,10 +65,13 @@ served()
 	wait_for 60 modest_has_read "$from"
 	before=$(greedy_reads)
 	mine=$(disk_stat m0 reads)
-	wait $!
+	# Its fio takes time to end, too.
+	wait_for 60 modest_has_read $((from + READS - 1))
 	after=$(greedy_reads)
+	wait $!
 	expect_eq "reads of the modest VM" $(($(disk_stat m0 reads) - from)) $READS
 	mine=$(($(disk_stat m0 reads) - mine))
+	expect_ge "reads that were watched" $mine $((READS / 2))
 	note "$(((after - before) / mine)) reads of the greedy VM for each of the modest one"
 	expect_ge "reads of the greedy VM meanwhile" $((after - before)) $mine
 	expect_le "of them, for each of the modest one" $(((after - before) / mine)) $((4 * BATCH))
@@ -87,11 +90,11 @@ hold()
 		while [ ${EPOCHREALTIME/./} -lt $end ] && [ $((n - from)) -lt 2 ]; do
 			idle
 		done
-		echo released > '$TRACING'/trace_marker'
+		[ $((n - from)) -lt 2 ] || echo released > '$TRACING'/trace_marker'
 }
 
 # Requests of the greedy VM that IOCore took, from when it was released until it took
-# one of the modest VM
+# one of the modest VM; none if it was released too early, or took none of that
 taken_before()
 {
 	sed -n '/released/,$p' $TRACING/per_cpu/cpu0/trace |
@@ -102,24 +105,26 @@ taken_before()
 
 waits_for_one_batch()
 {
-	local i n=() median
+	local i n=() taken median
 
 	greedy
 	VM=modest guest "setsid fio --rw=randread --bs=4k --size=64m --ioengine=libaio --direct=1 \
 		--iodepth=1 --time_based --runtime=1200 --name=m --filename=/dev/ioca \
 		> /dev/null 2>&1 < /dev/null &"
 	wait_for 60 modest_has_read "$(disk_stat m0 reads)"
-	for ((i = 0; i < 11; i++)); do
+	for ((i = 0; i < 60 && ${#n[@]} < 11; i++)); do
 		echo > $TRACING/trace
 		echo 1 > $TRACING/events/iocore/iocore_submit/enable
 		hold
 		wait_for 30 modest_has_read $(($(disk_stat m0 reads) + 1))
 		echo 0 > $TRACING/events/iocore/iocore_submit/enable
-		n+=("$(taken_before)")
+		taken=$(taken_before)
+		[ -z "$taken" ] || n+=("$taken")
 	done
 	guest 'killall fio'
 	VM=modest guest 'killall fio'
-	note "taken of the greedy VM before one of the modest: ${n[*]}"
+	note "taken of the greedy VM before one of the modest: ${n[*]}, of $i rounds"
+	expect_eq "rounds in which the rings were full" ${#n[@]} 11
 	# Once in a while the modest VM has not asked again yet.
 	median=$(printf '%s\n' "${n[@]}" | sort -n | sed -n 6p)
 	expect_ge "taken before, as its queues were full" "$median" $((BATCH + 1))

@@ -138,15 +138,23 @@ shared_readonly()
 	expect_eq "its content" "$(md5sum < /dev/shared)" "$sum"
 }
 
+# has_written DISK BEFORE
+has_written()
+{
+	[ "$(disk_stat "$1" writes)" -gt "$2" ]
+}
+
 # One VM ends in the middle of the others' work.
 one_killed()
 {
-	local others pid
+	local others pid d writes
 
 	others=$(names | tail -n +2)
 	pid=$(vm_pid many1)
+	d=$(disks many2 | head -n 1)
+	writes=$(disk_stat "$d" writes)
 	verify_all $others &
-	sleep 1
+	wait_for 60 has_written "$d" "$writes"
 	L2=many1 l2-kill
 	wait $! || fail "the others suffered"
 	wait_for 20 eval '! ls -d '"$SYS/vms/$pid"'-*'
