@@ -13,7 +13,7 @@ IOC=/sys/block/ioca/iocore
 
 cleanup()
 {
-	guest 'echo 0 > /sys/module/iocore_blk/parameters/poll_queues'
+	guest 'kill -KILL $(pidof fio) 2> /dev/null; echo 0 > /sys/module/iocore_blk/parameters/poll_queues'
 	host_clear
 }
 
@@ -118,21 +118,60 @@ replay_while_polling()
 	expect_ge "completions by polling" $(($(guest cat $IOC/reaped) - p0)) 512
 }
 
+# poll_until_it_ends: polling fio in the background, of which some I/O has ended. It
+# writes too: a disk that is gone has no sectors, so that its reads are at the end of
+# the file and no error, which fio goes on after; a write there fails.
+poll_until_it_ends()
+{
+	guest "setsid fio --name=l --filename=/dev/ioca --allow_file_create=0 --ioengine=io_uring \
+		--hipri=1 --direct=1 --rw=randrw --bs=4k --iodepth=8 --time_based --runtime=1d \
+		--thread > /tmp/poll.log 2>&1 < /dev/null &"
+	wait_for 20 polls "$(disk_stat d0 reads)"
+}
+
 polls()
 {
 	[ "$(disk_stat d0 reads)" -ge $(($1 + 100)) ]
 }
 
+fio_fails()
+{
+	wait_for 30 guest '! pidof fio'
+	guest 'grep -E "err= *[1-9]" /tmp/poll.log' ||
+		fail "fio did not notice: $(guest cat /tmp/poll.log)"
+}
+
 detach_while_polling()
 {
-	guest "setsid fio --name=l --filename=/dev/ioca --ioengine=io_uring --hipri=1 --direct=1 \
-		--rw=randread --bs=4k --iodepth=8 --time_based --runtime=900 --thread \
-		> /tmp/poll.log 2>&1 < /dev/null &"
-	wait_for 20 polls "$(disk_stat d0 reads)"
+	poll_until_it_ends
 	iocorectl detach d0
 	wait_for 30 guest_lacks ioca
-	wait_for 30 guest '! pidof fio'
+	fio_fails
 	expect_eq "in flight" "$(disk_stat d0 in_flight)" 0
+}
+
+# fio stands still, with I/O that has ended but that it has not looked for.
+left_unpolled()
+{
+	guest 'kill -CONT $(pidof fio); usleep 100000; kill -STOP $(pidof fio); usleep 500000
+		[ $(awk "{ print \$1 + \$2 }" /sys/block/ioca/inflight) -ge 1 ]'
+}
+
+# What nobody polls for ends as well, or the old disk would keep its slot for ever. The
+# next one there has gone too before fio looks again, as fio may open it anew.
+detach_unpolled()
+{
+	expect_eq "device" "$(attach_wait d0 $VM)" ioca
+	poll_until_it_ends
+	wait_for 30 left_unpolled
+	iocorectl detach d0
+	wait_for 30 guest_lacks ioca
+	expect_eq "device" "$(attach_wait d0 $VM)" ioca
+	verifies
+	iocorectl detach d0
+	wait_for 30 guest_lacks ioca
+	guest 'kill -CONT $(pidof fio)'
+	fio_fails
 }
 
 without_parameter()
@@ -161,5 +200,6 @@ tap_point "polling and notified I/O at once verify" beside_other_io
 tap_point "I/O that does not poll does not use the poll queue" not_for_others
 tap_point "a polled disk leaves and comes back under load" replay_while_polling
 tap_point "a disk goes while it is polled" detach_while_polling
+tap_point "a disk goes while nobody polls for what is in flight" detach_unpolled
 tap_point "poll_queues=0: no queue for polling" without_parameter
 tap_end
