@@ -158,10 +158,12 @@ left_unpolled()
 }
 
 # What nobody polls for ends as well, or the old disk would keep its slot for ever. The
-# next one there has gone too before fio looks again, as fio may open it anew.
+# next one there has gone too before fio looks again, as fio may open it anew. A time-out
+# of the requests would find what has ended, too late: there is none.
 detach_unpolled()
 {
 	expect_eq "device" "$(attach_wait d0 $VM)" ioca
+	guest 'echo 86400000 > /sys/block/ioca/queue/io_timeout'
 	poll_until_it_ends
 	wait_for 30 left_unpolled
 	iocorectl detach d0
