@@ -66,7 +66,7 @@ static u32 nr_slots;
 static u32 max_depth;
 static unsigned int nr_disks;	/* slots in use or busy */
 static bool stopping = true;	/* no new disks: not started yet, or unloading */
-static bool asleep;		/* suspended: the scan rests, no slot changes */
+static bool asleep;		/* suspended or at its end: the scan rests */
 static bool host_lost;
 static bool host_refused;	/* said that the one that came won't do */
 static unsigned long again = IOCORE_AGAIN_MIN;
@@ -417,7 +417,7 @@ static void scan_work(struct work_struct *work)
 	unsigned int noio = memalloc_noio_save();
 
 	mutex_lock(&slots_lock);
-	if (asleep)
+	if (READ_ONCE(asleep))	/* a shutdown may not get the lock */
 		goto out_unlock;
 	if (host_lost && !stopping)
 		find_host();

@@ -55,7 +55,7 @@ each_works()
 	local cpu
 
 	for cpu in 0 1 2 3; do
-		fio_guest ioca --rw=randwrite --bs=4k --size=1m --iodepth=8 --cpus_allowed=$cpu \
+		fio_guest ioca --rw=randwrite --bs=4k --size=512k --iodepth=8 --cpus_allowed=$cpu \
 			--offset=$((cpu * 16))m --verify=crc32c --do_verify=1 --verify_fatal=1
 	done
 }
@@ -71,7 +71,7 @@ two_notified()
 
 all_at_once()
 {
-	fio_guest ioca --rw=randwrite --bsrange=512-64k --size=2m --iodepth=16 --numjobs=4 \
+	fio_guest ioca --rw=randwrite --bsrange=512-64k --size=1m --iodepth=16 --numjobs=4 \
 		--offset_increment=16m --cpus_allowed=0-3 --cpus_allowed_policy=split \
 		--verify=crc32c --do_verify=1 --verify_fatal=1
 	expect_eq "bad completions" "$(guest cat /sys/block/ioca/iocore/bad_completions)" 0

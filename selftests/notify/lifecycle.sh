@@ -164,8 +164,8 @@ kexec()
 	guest_put "$HERE/kexec" /bin/kexec
 	expect_eq "device" "$(attach_wait kernel boots)" iocb
 	load_until_told
-	L2=boots l2-run -t 60 -c "/bin/kexec /dev/iocb $(stat -c %s $KERNEL) \
-		$(stat -c %s $INITRD) > /tmp/kexec.log 2>&1 || cat /tmp/kexec.log" || true
+	guest "setsid /bin/kexec /dev/iocb $(stat -c %s $KERNEL) $(stat -c %s $INITRD) \
+		> /dev/console 2>&1 < /dev/null &"
 	comes_back $((n + 1)) "$pid"
 	iocorectl detach kernel
 }
