@@ -130,6 +130,7 @@ tap_point "replay: when the time is over I/O fails and the disk goes" expires
 tap_point "replay: a disk that is given up fails at once" given_up
 tap_point "replay: a disk of another serial is refused" another_serial
 tap_point "replay: the driver is unloaded while its disk waits" driver_unloads_meanwhile
+L2=$VM l2-kill
 VM=boots
 tap_setup boots_up
 tap_point "replay: the guest reboots while its disk waits" guest_reboots_meanwhile

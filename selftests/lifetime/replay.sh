@@ -209,29 +209,40 @@ reload_once()
 	iocorectl restore /tmp/replay.json
 }
 
-# Old and new take turns. Until some request was in flight.
-reload_host()
+# reload_round TIMES: old and new take turns, until some request was in flight.
+reload_round()
 {
 	local i before
 
-	reload_once
-	wait_for 20 state_is ioca live
-	leak_mark
 	files_begin
 	before=$(replayed)
 	load_until_told
-	for ((i = 0; i < RELOADS || (i < RELOADS + 10 && $(replayed) == before); i++)); do
+	for ((i = 0; i < $1 || (i < $1 + 10 && $(replayed) == before); i++)); do
 		reload_once
 		more_files 1
 	done
-	note "versions: $(host_version) at the end"
 	wait_for 20 state_is ioca live
 	load_ended
 	expect_ge "requests submitted again" $(($(replayed) - before)) 1
 	files_end
 	all_is_fine
+}
+
+reload_host()
+{
+	reload_once
+	wait_for 20 state_is ioca live
+	leak_mark
+	if [ "$RELOADS" -lt $LEAK_CYCLES ]; then
+		reload_round "$RELOADS"
+	else
+		reload_round $((RELOADS / 2))
+		leak_half
+		reload_round $((RELOADS / 2))
+	fi
+	note "versions: $(host_version) at the end"
 	guest 'dmesg | grep -q "the host knows this guest again"'
-	leak_check
+	leak_check "$RELOADS"
 }
 
 # Notifications come again: not only those who look find the completions.

@@ -213,7 +213,7 @@ tap_point "the guest's driver unloads and loads again and again" driver
 tap_point "a driver that is gone leaves nothing" driver_leaves_nothing
 tap_point "the disk is detached under load" detached
 tap_long_point "reboot under load" reboots
-tap_point "a reset by the VMM under load" reset
+tap_long_point "a reset by the VMM under load" reset
 tap_point "a crash under load" crashes
 tap_point "kexec under load" kexec
 tap_point "iocore.ko stays while it is needed" unload_is_refused
