@@ -10,7 +10,7 @@
 
 VM=replay
 # Seconds, of which the default is 60.
-TIMEOUT=10
+TIMEOUT=20
 # One fio, which only an error ends: a next one might not find the disk any more.
 LOAD="--ioengine=libaio --time_based --runtime=900"
 
